@@ -1,0 +1,1 @@
+//! Spring Cloud Bus: remote application events over a transport.

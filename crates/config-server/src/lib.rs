@@ -1,0 +1,1 @@
+//! A Spring Cloud Config server.

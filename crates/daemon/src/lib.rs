@@ -1,0 +1,1 @@
+//! A daemon's frame: arguments, boot, serve, actuator, shutdown.

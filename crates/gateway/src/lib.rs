@@ -1,0 +1,1 @@
+//! A gateway that reads Spring Cloud Gateway's routes.

@@ -1,0 +1,1 @@
+//! What a Rust service embeds: discovery, load-balanced calls, configuration with refresh.

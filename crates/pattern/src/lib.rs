@@ -1,0 +1,1 @@
+//! Spring's matching: path patterns, Ant patterns, star patterns, URI templates.

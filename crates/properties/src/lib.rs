@@ -1,0 +1,1 @@
+//! Spring's Environment: ordered property sources, profiles, placeholders, relaxed binding.

@@ -1,0 +1,1 @@
+//! Logs, metrics and traces with the names that Spring Boot's tools expect.

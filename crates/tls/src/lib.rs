@@ -1,0 +1,1 @@
+//! TLS identities, trust and bundles for servers and clients.

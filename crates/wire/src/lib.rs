@@ -1,0 +1,1 @@
+//! What goes over the wire, byte for byte: Eureka, config server and bus messages.

@@ -1,0 +1,1 @@
+//! An example service: configured by the config server.
