@@ -1,1 +1,12 @@
 //! Logs, metrics and traces with the names that Spring Boot's tools expect.
+//!
+//! Nothing here is global but the `tracing` subscriber (`logs::init`), which tolerates several applications in
+//! one process: what belongs to one of them (its name, the current trace) travels with its tasks, see [`scope`].
+
+pub mod json;
+pub mod meters;
+pub mod names;
+pub mod prometheus;
+
+pub use meters::{Counter, Gauge, Meters, Timer};
+pub use names::Name;

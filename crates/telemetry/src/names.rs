@@ -1,0 +1,53 @@
+//! Every metric name, its unit and its description: the only list. `docs/metrics.md` shows it to users.
+//!
+//! Names, tags and meanings are the originals' (Micrometer's dotted form); ours begin with `wellspring.`.
+//! The kind is decided where a meter is bound: the same name is a counter, a timer or a gauge, never two of them.
+
+/// A metric's dotted name with its base unit and description.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    pub id: &'static str,
+    /// `seconds`, `bytes`, `files` … or empty.
+    pub unit: &'static str,
+    pub help: &'static str,
+}
+
+impl Name {
+    /// A name of an application's own. What this project measures is listed in this file.
+    pub const fn custom(id: &'static str, unit: &'static str, help: &'static str) -> Self {
+        Self { id, unit, help }
+    }
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $constant:ident = $id:literal, $unit:literal, $help:literal;)*) => {
+        $($(#[$doc])* pub const $constant: Name = Name { id: $id, unit: $unit, help: $help };)*
+        /// All names above, in order of appearance.
+        pub const ALL: &[Name] = &[$($constant),*];
+    };
+}
+
+names! {
+    APPLICATION_STARTED_TIME = "application.started.time", "seconds", "Time taken to start the application";
+    APPLICATION_READY_TIME = "application.ready.time", "seconds", "Time taken for the application to be ready to service requests";
+    PROCESS_UPTIME = "process.uptime", "seconds", "The uptime of the process";
+    PROCESS_START_TIME = "process.start.time", "seconds", "Start time of the process since unix epoch";
+    PROCESS_CPU_USAGE = "process.cpu.usage", "", "The recent cpu usage of the process";
+    PROCESS_CPU_TIME = "process.cpu.time", "ns", "The cpu time used by the process";
+    PROCESS_FILES_OPEN = "process.files.open", "files", "The open file descriptor count";
+    PROCESS_FILES_MAX = "process.files.max", "files", "The maximum file descriptor count";
+    PROCESS_MEMORY_RESIDENT = "wellspring.process.memory.resident", "bytes", "Resident memory of the process";
+    PROCESS_THREADS = "wellspring.process.threads", "threads", "The current number of threads of the process";
+    SYSTEM_CPU_COUNT = "system.cpu.count", "", "The number of processors available to the process";
+    SYSTEM_CPU_USAGE = "system.cpu.usage", "", "The recent cpu usage of the system the application is running in";
+    SYSTEM_LOAD_AVERAGE_1M = "system.load.average.1m", "", "The average number of runnable tasks over a minute";
+    DISK_FREE = "disk.free", "bytes", "Usable space for path";
+    DISK_TOTAL = "disk.total", "bytes", "Total space for path";
+    HTTP_SERVER_REQUESTS = "http.server.requests", "seconds", "Requests answered, by route template";
+    HTTP_SERVER_REQUESTS_ACTIVE = "http.server.requests.active", "", "Requests in flight";
+    HTTP_CLIENT_REQUESTS = "http.client.requests", "seconds", "Requests sent, by host and template";
+    LOGBACK_EVENTS = "logback.events", "events", "Number of log events by level";
+    SERVER_CONNECTIONS = "wellspring.server.connections", "connections", "Open connections";
+    SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";
+    TRACES_DROPPED = "wellspring.traces.dropped", "spans", "Spans dropped because the export queue was full or the collector refused them";
+}
