@@ -3,6 +3,7 @@
 //! Data only: no I/O, no rules of a daemon. Each message has its types and its codecs in one room.
 
 pub mod bus;
+pub mod config;
 pub mod eureka;
 pub mod millis;
 
