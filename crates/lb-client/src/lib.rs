@@ -1,1 +1,17 @@
 //! What a Rust service embeds: discovery, load-balanced calls, configuration with refresh.
+
+#![warn(missing_docs)]
+
+mod balancer;
+mod client;
+pub mod discovery;
+pub mod http;
+mod instance;
+mod load;
+pub mod pick;
+pub mod supplier;
+
+pub use balancer::Balancer;
+pub use client::Client;
+pub use instance::{Instance, Metadata};
+pub use load::{Ended, InFlight, Load, nanos};

@@ -1,0 +1,189 @@
+//! Calls by service name: choose, send, and on failure choose again.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+use super::retry::{Attempts, Failure, Next};
+use super::{CallError, real_address, uri};
+use crate::load::Ended;
+use crate::pick::Request;
+use crate::{Client, Instance};
+
+/// The answer to a call.
+pub type Response = reqwest::Response;
+
+/// A call being put together. Its first mistake is reported by `send`.
+#[derive(Debug)]
+#[must_use = "a call does nothing until it is sent"]
+pub struct RequestBuilder {
+    client: Client,
+    method: Method,
+    address: String,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    timeout: Option<Duration>,
+    hint: Option<String>,
+    mistake: Option<String>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(client: Client, method: Method, address: String) -> Self {
+        let headers = HeaderMap::new();
+        Self { client, method, address, headers, body: None, timeout: None, hint: None, mistake: None }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                self.headers.append(name, value);
+            }
+            _ => self.note(format!("header `{name}` has a name or value that HTTP does not allow")),
+        }
+        self
+    }
+
+    /// Adds headers.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// Adds parameters to the query; those in the address stay.
+    pub fn query(mut self, parameters: &[(&str, &str)]) -> Self {
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(parameters);
+        let separator = if self.address.contains('?') { '&' } else { '?' };
+        self.address.push(separator);
+        self.address.push_str(&encoded.finish());
+        self
+    }
+
+    /// Sends these bytes.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sends `value` as JSON.
+    pub fn json(mut self, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => self.body = Some(bytes.into()),
+            Err(error) => self.note(format!("body is no JSON: {error}")),
+        }
+        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        self
+    }
+
+    /// Longest time for one attempt, answer body included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Prefers instances with this metadata `hint`.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn note(&mut self, mistake: String) {
+        self.mistake.get_or_insert(mistake);
+    }
+
+    /// Sends the call and gives the answer whatever its status is.
+    ///
+    /// # Errors
+    /// When no instance answered.
+    pub async fn send(self) -> Result<Response, CallError> {
+        if let Some(message) = self.mistake {
+            return Err(CallError::Request { message });
+        }
+        match self.client.balanced_service(&self.address)? {
+            Some(service) => self.send_balanced(&service).await,
+            None => self.attempt(&self.address).await,
+        }
+    }
+
+    /// Sends the call and reads the JSON of a successful answer.
+    ///
+    /// # Errors
+    /// When no instance answered, the status is not 2xx, or the body is not a `T`.
+    pub async fn fetch<T: DeserializeOwned>(self) -> Result<T, CallError> {
+        let response = self.send().await?;
+        let (status, target) = (response.status(), response.url().to_string());
+        let body = response.bytes().await.map_err(|error| CallError::of_transport(&target, error))?;
+        if !status.is_success() {
+            return Err(CallError::Reply { target, status, body });
+        }
+        serde_json::from_slice(&body).map_err(|error| CallError::Body { target, message: error.to_string() })
+    }
+
+    async fn send_balanced(&self, service: &str) -> Result<Response, CallError> {
+        let balancer = self.client.balancer(service);
+        let policy = self.client.retry_policy(service);
+        let mut attempts = Attempts::new(&policy, &self.method);
+        let mut instance: Option<Instance> = None;
+        let mut again = Next::Other;
+        loop {
+            let current = match (instance, again) {
+                (Some(same), Next::Same) => same,
+                (previous, _) => {
+                    let request = Request {
+                        headers: Some(&self.headers),
+                        previous: previous.as_ref().filter(|_| policy.avoid_previous_instance),
+                        hint: self.hint.as_deref(),
+                        key: None,
+                    };
+                    let none = || CallError::NoInstance { service: service.to_owned() };
+                    balancer.choose(&request).ok_or_else(none)?
+                }
+            };
+            let address = real_address(&self.address, &current)?;
+            let call = current.load().begin();
+            let outcome = self.attempt(&address).await;
+            call.end(match &outcome {
+                Ok(response) if !response.status().is_server_error() => Ended::Answered,
+                Err(error) if !error.is_connection_failure() => Ended::Abandoned,
+                _ => Ended::Failed,
+            });
+            let failure = match &outcome {
+                Ok(response) => Failure::Status(response.status().as_u16()),
+                Err(error) if error.is_connection_failure() => Failure::Connection,
+                Err(_) => Failure::Other,
+            };
+            again = attempts.failed(failure);
+            if again == Next::Stop {
+                return outcome;
+            }
+            tokio::time::sleep(attempts.wait()).await;
+            instance = Some(current);
+        }
+    }
+
+    async fn attempt(&self, address: &str) -> Result<Response, CallError> {
+        let mut request =
+            self.client.http().request(self.method.clone(), address).headers(self.headers.clone());
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        if let Some(timeout) = self.timeout {
+            request = request.timeout(timeout);
+        }
+        request.send().await.map_err(|error| CallError::of_transport(address, error))
+    }
+}
+
+/// Whether `address` is to be balanced: the service, or `None` when it is an address of its own.
+///
+/// `lb://` always is; `http://` and `https://` are when the host, without a port, is a service that discovery knows.
+pub(crate) fn service_in(address: &str, known: impl Fn(&str) -> bool) -> Result<Option<String>, CallError> {
+    let service = uri::service_of(address)?;
+    let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
+    let logical = !uri::has_port(address);
+    Ok((scheme.eq_ignore_ascii_case("lb") || (logical && known(&service))).then_some(service))
+}

@@ -1,0 +1,69 @@
+//! From a logical address (`lb://orders/7`, `http://orders/7`) and an instance to a real one.
+
+use http::Uri;
+use thiserror::Error;
+
+use crate::Instance;
+
+/// An address that cannot be balanced.
+#[derive(Debug, Error)]
+#[error("not an address of a service: `{address}`, expected for example `lb://orders/7`")]
+pub struct AddressError {
+    /// What was asked for.
+    pub address: String,
+}
+
+/// `original` with scheme, host and port of `instance`. Path, query, fragment and user stay as they are written:
+/// what is percent-encoded already is not encoded again.
+///
+/// # Errors
+/// When `original` has no scheme or no host.
+pub fn real_address(original: &str, instance: &Instance) -> Result<String, AddressError> {
+    let bad = || AddressError { address: original.to_owned() };
+    let (scheme, rest) = original.split_once("://").ok_or_else(bad)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).ok_or_else(bad)?;
+    let user = authority.rfind('@').and_then(|at| authority.get(..=at)).unwrap_or_default();
+    if authority.len() == user.len() || scheme.is_empty() {
+        return Err(bad());
+    }
+    Ok(format!("{}://{user}{}{path}", real_scheme(scheme, instance), instance.authority()))
+}
+
+/// The instance's own scheme, else the original's, upgraded when the instance is secure; `lb` is plain HTTP.
+fn real_scheme<'a>(original: &'a str, instance: &'a Instance) -> &'a str {
+    let scheme = instance.scheme().unwrap_or(original);
+    let scheme = if scheme.eq_ignore_ascii_case("lb") { "http" } else { scheme };
+    match scheme {
+        "http" if instance.secure() => "https",
+        "ws" if instance.secure() => "wss",
+        other => other,
+    }
+}
+
+/// The service named by a logical address: its host.
+pub(crate) fn service_of(address: &str) -> Result<String, AddressError> {
+    let bad = || AddressError { address: address.to_owned() };
+    let uri: Uri = address.parse().map_err(|_| bad())?;
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(bad)?;
+    Ok(host.to_lowercase())
+}
+
+/// Whether a logical address names a port, which makes it a real one.
+pub(crate) fn has_port(address: &str) -> bool {
+    address.parse::<Uri>().is_ok_and(|uri| uri.port().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balanced_scheme_becomes_http_or_https() {
+        let plain = Instance::new("orders", "a", "h1", 8080);
+        assert_eq!(real_address("lb://orders/7", &plain).unwrap(), "http://h1:8080/7");
+        assert_eq!(real_address("lb://orders/7", &plain.with_secure(true)).unwrap(), "https://h1:8080/7");
+        assert!(real_address("orders/7", &Instance::new("o", "a", "h", 1)).is_err());
+        assert!(real_address("lb:///7", &Instance::new("o", "a", "h", 1)).is_err());
+    }
+}

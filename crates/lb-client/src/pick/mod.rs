@@ -1,0 +1,44 @@
+//! One instance out of the candidates. One file per way; `named` is the table.
+
+mod random;
+mod round_robin;
+
+use std::fmt;
+
+use http::HeaderMap;
+
+pub use random::Random;
+pub use round_robin::RoundRobin;
+
+use crate::Instance;
+
+/// What is known about the call when an instance is chosen for it.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Request<'a> {
+    /// Headers of the call: hint, cookies.
+    pub headers: Option<&'a HeaderMap>,
+    /// The instance that failed just before, when this is a retry.
+    pub previous: Option<&'a Instance>,
+    /// A hint given by the caller; the header wins over it, it wins over the configured one.
+    pub hint: Option<&'a str>,
+    /// What calls with the same key have in common (consistent hash); without it such pickers take the path.
+    pub key: Option<&'a str>,
+}
+
+/// Chooses among candidates.
+pub trait Picker: fmt::Debug + Send + Sync {
+    /// Position of the chosen instance; `None` only when there are none.
+    fn pick(&self, request: &Request<'_>, instances: &[Instance]) -> Option<usize>;
+}
+
+/// Names of the pickers, as `wellspring.loadbalancer.picker` and its per-service form take them.
+pub const NAMES: [&str; 2] = ["round-robin", "random"];
+
+/// The picker of that name.
+pub fn named(name: &str) -> Option<Box<dyn Picker>> {
+    match name {
+        "round-robin" => Some(Box::new(RoundRobin::default())),
+        "random" => Some(Box::new(Random)),
+        _ => None,
+    }
+}
