@@ -1,0 +1,69 @@
+//! Programs of others that tests use, and what to say when one is missing.
+//!
+//! A developer without a JDK still gets a green run that names what was left out; in CI (`CI=true`) a missing program
+//! fails. The table, with the packages that bring each tool, is `tests/tools.txt`, which `cargo xtask test` reads too.
+
+use std::path::PathBuf;
+
+/// The project's root directory.
+pub fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Where a program is, by PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| path.exists());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// One line of `tests/tools.txt`.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    pub name: String,
+    pub programs: Vec<String>,
+    pub packages: Vec<String>,
+}
+
+impl Tool {
+    /// The programs that are not there.
+    pub fn missing(&self) -> Vec<&str> {
+        self.programs.iter().map(String::as_str).filter(|program| find(program).is_none()).collect()
+    }
+}
+
+/// # Panics
+/// When the table has no such line.
+pub fn tool(name: &str) -> Tool {
+    let text = std::fs::read_to_string(root().join("tests/tools.txt")).expect("tests/tools.txt");
+    let words = |part: &str| part.split_whitespace().map(str::to_owned).collect();
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .find_map(|line| match line.split('|').map(str::trim).collect::<Vec<_>>().as_slice() {
+            [tool, programs, packages, ..] if *tool == name => {
+                Some(Tool { name: name.to_owned(), programs: words(programs), packages: words(packages) })
+            }
+            _ => None,
+        })
+        .unwrap_or_else(|| panic!("tests/tools.txt has no tool {name}"))
+}
+
+/// True when all tools are there. Else prints why the test is left out, in the form that `cargo xtask test` collects.
+///
+/// # Panics
+/// With `CI=true`, when one is missing.
+pub fn present(test: &str, tools: &[&str]) -> bool {
+    for name in tools {
+        let tool = tool(name);
+        let missing = tool.missing();
+        if !missing.is_empty() {
+            let reason = format!("no {} (package {})", missing.join(", "), tool.packages.join(", "));
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: {reason}");
+            println!("skipped: {test}: {reason}");
+            return false;
+        }
+    }
+    true
+}
