@@ -1,0 +1,142 @@
+//! The Environment: ordered sources behind one relaxed view, cheap to clone, never changed after it is made.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+
+use crate::bind;
+use crate::placeholder::{self, PlaceholderError};
+use crate::relaxed::canonical;
+use crate::tree::{self, Index, SourceId, Tree};
+use crate::{Entry, Origin, Problem, PropertySource, codes, random};
+
+/// Sources in order of precedence, with the active profiles.
+#[derive(Clone)]
+pub struct Environment {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sources: Vec<PropertySource>,
+    profiles: Vec<String>,
+    index: Index,
+    tree: OnceLock<Tree>,
+}
+
+impl Environment {
+    /// Sources come highest precedence first.
+    pub fn new(sources: Vec<PropertySource>, active_profiles: Vec<String>) -> Self {
+        let index = tree::index(&sources);
+        Self { inner: Arc::new(Inner { sources, profiles: active_profiles, index, tree: OnceLock::new() }) }
+    }
+
+    /// The value of a key in any spelling, placeholders resolved; a placeholder that nothing resolves stays as it is.
+    pub fn get(&self, key: &str) -> Option<String> {
+        let raw = self.raw(key)?;
+        if !raw.contains("${") {
+            return Some(raw);
+        }
+        Some(placeholder::resolve_known(&raw, &|key| self.raw(key)).unwrap_or(raw))
+    }
+
+    /// The value of a key, or of the keys below it, as a type. `None` when there is nothing.
+    pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Problem> {
+        if self.contains(key) { self.bind(key).map(Some) } else { Ok(None) }
+    }
+
+    /// Everything below a prefix as a struct, map or list. A struct with `#[serde(default)]` binds even when there is nothing.
+    pub fn bind<T: DeserializeOwned>(&self, prefix: &str) -> Result<T, Problem> {
+        bind::bind(self, prefix).0
+    }
+
+    /// As [`bind`](Self::bind), and the keys below the prefix that no setting took.
+    pub fn bind_checked<T: DeserializeOwned>(&self, prefix: &str) -> (Result<T, Problem>, Vec<Problem>) {
+        bind::bind(self, prefix)
+    }
+
+    /// Whether any key stands at or below a prefix.
+    pub fn contains(&self, prefix: &str) -> bool {
+        self.find(prefix).is_some() || self.tree().at(&canonical(prefix)).is_some()
+    }
+
+    /// Replaces the placeholders of a text; one that nothing resolves is a problem.
+    pub fn resolve(&self, text: &str) -> Result<String, Problem> {
+        placeholder::resolve(text, &|key| self.raw(key)).map_err(|error| unresolved(&error))
+    }
+
+    /// Where the winning value of a key stands.
+    pub fn origin(&self, key: &str) -> Option<Origin> {
+        self.find(key).and_then(|entry| entry.origin.clone())
+    }
+
+    /// The winning entry of a key, as its source holds it.
+    pub fn find(&self, key: &str) -> Option<&Entry> {
+        let place = self.inner.index.get(canonical(key).as_ref());
+        let (id, at) = match (place, self.dashed_variable(key)) {
+            (Some(place), Some(variable)) => place.min(variable),
+            (place, variable) => place.or(variable)?,
+        };
+        self.inner.sources.get(*id)?.entries.get_index(*at).map(|(_, entry)| entry)
+    }
+
+    /// Active profiles, in order of activation.
+    pub fn active_profiles(&self) -> &[String] {
+        &self.inner.profiles
+    }
+
+    /// The sources, highest precedence first.
+    pub fn sources(&self) -> &[PropertySource] {
+        &self.inner.sources
+    }
+
+    /// A copy with one more source, above all others.
+    #[must_use]
+    pub fn with_first(&self, source: PropertySource) -> Self {
+        let sources = std::iter::once(source).chain(self.inner.sources.iter().cloned()).collect();
+        Self::new(sources, self.inner.profiles.clone())
+    }
+
+    /// A copy with one more source, below all others.
+    #[must_use]
+    pub fn with_last(&self, source: PropertySource) -> Self {
+        let sources = self.inner.sources.iter().cloned().chain([source]).collect();
+        Self::new(sources, self.inner.profiles.clone())
+    }
+
+    /// `MAX_THREADS` for `max-threads`: variables may write a dash as an underscore, besides leaving it out.
+    fn dashed_variable(&self, key: &str) -> Option<&(SourceId, usize)> {
+        if !key.contains('-') {
+            return None;
+        }
+        let place = self.inner.index.get(canonical(&key.replace('-', ".")).as_ref())?;
+        self.inner.sources.get(place.0).filter(|source| source.variables).map(|_| place)
+    }
+
+    /// The value before placeholders are resolved.
+    pub(crate) fn raw(&self, key: &str) -> Option<String> {
+        match self.find(key) {
+            Some(entry) => Some(entry.value.to_string()),
+            None => random::value(key),
+        }
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        self.inner.tree.get_or_init(|| Tree::build(&self.inner.sources))
+    }
+}
+
+impl fmt::Debug for Environment {
+    // Values may be secrets: only names are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.inner.sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>();
+        f.debug_struct("Environment")
+            .field("sources", &names)
+            .field("profiles", &self.inner.profiles)
+            .finish()
+    }
+}
+
+pub(crate) fn unresolved(error: &PlaceholderError) -> Problem {
+    Problem::new(codes::PLACEHOLDER, error.to_string()).hint("${key:default}, or a value for the key")
+}

@@ -1,0 +1,115 @@
+//! `Problem`: the one shape of a complaint about configuration.
+//!
+//! `Display` prints the report a person reads, with the line and a caret under the value when the file can be
+//! read at that moment; [`Problem::line`] is the same in one line, for logs.
+
+use std::fmt;
+
+use crate::Origin;
+
+/// What is wrong, where, what was found there and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code, listed in [`crate::codes`].
+    pub code: &'static str,
+    /// One sentence, lower case, without full stop.
+    pub message: String,
+    /// Where the value stands.
+    pub place: Option<Origin>,
+    /// What was found.
+    pub found: Option<String>,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A complaint with a code of [`crate::codes`].
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), place: None, found: None, hint: None }
+    }
+
+    /// With the place.
+    #[must_use]
+    pub fn at(mut self, place: Option<Origin>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// With what was found.
+    #[must_use]
+    pub fn found(mut self, found: impl Into<String>) -> Self {
+        self.found = Some(found.into());
+        self
+    }
+
+    /// With what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The complaint in one line, for logs and for JSON.
+    pub fn line(&self) -> String {
+        let mut line = format!("{}: {}", self.code, self.message);
+        if let Some(place) = &self.place {
+            line.push_str(&format!(" at {place}"));
+        }
+        if let Some(found) = &self.found {
+            line.push_str(&format!(", got \"{}\"", found.escape_debug()));
+        }
+        if let Some(hint) = &self.hint {
+            line.push_str(&format!("; try: {hint}"));
+        }
+        line
+    }
+
+    fn source_line(&self) -> Option<(u32, String)> {
+        let place = self.place.as_ref().filter(|p| p.line > 0)?;
+        let text = std::fs::read_to_string(&*place.file).ok()?;
+        let line = text.lines().nth(usize::try_from(place.line).ok()? - 1)?;
+        Some((place.line, line.replace('\t', " ")))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.code, self.message)?;
+        if let Some(place) = &self.place {
+            write!(f, "\n  --> {place}")?;
+        }
+        let got = self.found.as_ref().map(|found| format!("got \"{}\"", found.escape_debug()));
+        match (self.source_line(), &self.place) {
+            (Some((number, line)), Some(place)) => {
+                let gutter = number.to_string();
+                let column = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0);
+                let rest = line.chars().skip(column).collect::<String>();
+                let width = caret_width(&rest, self.found.as_deref());
+                write!(f, "\n{gutter} | {line}")?;
+                write!(f, "\n{:w$} | {:column$}{}", "", "", "^".repeat(width), w = gutter.len())?;
+                if let Some(got) = got {
+                    write!(f, " {got}")?;
+                }
+            }
+            _ => {
+                if let Some(got) = got {
+                    write!(f, "\n   = {got}")?;
+                }
+            }
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n   = try: {hint}")?;
+        }
+        write!(f, "\n   = more: wellspring explain {}", self.code)
+    }
+}
+
+/// As wide as the value when it is there as found, else one character.
+fn caret_width(rest: &str, found: Option<&str>) -> usize {
+    match found {
+        Some(found) if !found.is_empty() && rest.starts_with(found) => found.chars().count(),
+        _ => rest.find([' ', ',', ']', '}']).map_or(rest.chars().count(), |end| end).clamp(1, 60),
+    }
+}
