@@ -1,1 +1,3 @@
 //! A Eureka registry.
+
+pub mod state;

@@ -1,0 +1,24 @@
+//! The registry without I/O: what is registered, for how long, and what changed lately.
+//!
+//! Every method takes `now`; nothing here waits, locks or sends. The shell around it is `node.rs`.
+
+mod change;
+mod eviction;
+mod history;
+mod lease;
+mod overrides;
+mod recent;
+mod registry;
+mod renewals;
+mod rules;
+mod status_rules;
+
+pub use change::{Change, ChangeKind};
+pub use history::{Entry, History};
+pub use lease::Lease;
+pub use registry::{Registry, Renewed, Stamp, StatusChanged};
+pub use renewals::Renewals;
+pub use rules::Rules;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+use std::time::Duration;
+
+use wellspring_wire::Millis;
+use wellspring_wire::eureka::{ActionType, DataCenterInfo, InstanceInfo, LeaseInfo, Metadata, Status};
+
+use super::*;
+
+const MINUTE: i64 = 60_000;
+
+fn instance(app: &str, id: &str) -> InstanceInfo {
+    InstanceInfo {
+        instance_id: Some(id.into()),
+        host_name: "h".into(),
+        app: app.into(),
+        ip_addr: "10.0.0.1".into(),
+        data_center_info: Some(DataCenterInfo::my_own()),
+        last_dirty: Some(Millis(1000)),
+        ..InstanceInfo::default()
+    }
+}
+
+fn open(rules: Rules) -> Registry {
+    let mut registry = Registry::new(rules);
+    registry.open(0, Millis(0));
+    registry
+}
+
+fn status_of(registry: &mut Registry, id: &str) -> Status {
+    registry.find(id, Millis(0)).unwrap().status
+}
+
+#[test]
+fn a_newer_holder_stays_and_the_lease_starts_afresh() {
+    let mut registry = open(Rules::default());
+    let sent = |stamp, zone: &str| InstanceInfo {
+        last_dirty: Some(Millis(stamp)),
+        metadata: Metadata::from_iter([("zone".to_owned(), zone.to_owned())]),
+        ..instance("A", "1")
+    };
+    registry.register(sent(2000, "new"), false, Millis(5));
+    registry.register(sent(1000, "old"), false, Millis(9));
+    let stored = registry.instance("A", "1", Millis(9)).unwrap();
+    assert_eq!((stored.metadata["zone"].as_str(), stored.last_dirty), ("new", Some(Millis(2000))));
+    assert_eq!((stored.lease.registration, stored.lease.service_up), (Millis(9), Millis(5)));
+    registry.register(sent(2000, "equal"), false, Millis(10));
+    assert_eq!(registry.instance("A", "1", Millis(10)).unwrap().metadata["zone"], "equal");
+}
+
+#[test]
+fn a_renewal_shows_a_whole_duration_ahead() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    assert!(matches!(
+        registry.renew("A", "1", None, false, Millis(1000)),
+        Renewed::Yes { change: None, stamp: Stamp::Agrees }
+    ));
+    assert_eq!(registry.find("1", Millis(1000)).unwrap().lease.last_renewal, Millis(91_000));
+    assert!(matches!(registry.renew("A", "2", None, false, Millis(0)), Renewed::Unknown));
+    assert!(matches!(registry.renew("B", "1", None, false, Millis(0)), Renewed::Unknown));
+}
+
+#[test]
+fn timestamps_of_a_renewal_are_compared() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    let mut stamp = |value| match registry.renew("A", "1", Some(Millis(value)), true, Millis(1)) {
+        Renewed::Yes { stamp, .. } => stamp,
+        Renewed::Unknown => panic!("renewed"),
+    };
+    assert!(matches!(stamp(1000), Stamp::Agrees));
+    assert!(matches!(stamp(1001), Stamp::SenderNewer));
+    assert!(matches!(stamp(999), Stamp::OursNewer(ours) if ours.last_dirty == Some(Millis(1000))));
+    let mut lenient = open(Rules { sync_when_timestamp_differs: false, ..Rules::default() });
+    lenient.register(instance("A", "1"), false, Millis(0));
+    let renewed = lenient.renew("A", "1", Some(Millis(5000)), true, Millis(1));
+    assert!(matches!(renewed, Renewed::Yes { stamp: Stamp::Agrees, .. }));
+}
+
+#[test]
+fn an_override_holds_against_registrations_and_ends_with_a_cancel() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    let changed = registry.override_status("A", "1", Status::OutOfService, Some(Millis(1500)), Millis(1));
+    let StatusChanged::Changed(change) = changed else { panic!("changed") };
+    assert_eq!(change.instance.action_type, Some(ActionType::Modified));
+    assert_eq!(change.instance.last_dirty, Some(Millis(1500)));
+    registry.register(
+        InstanceInfo { last_dirty: Some(Millis(2000)), ..instance("A", "1") },
+        false,
+        Millis(2),
+    );
+    assert_eq!(status_of(&mut registry, "1"), Status::OutOfService);
+    assert_eq!(registry.counts().to_string(), "OUT_OF_SERVICE_1_");
+    registry.cancel("A", "1", Millis(3)).unwrap();
+    registry.register(instance("A", "1"), false, Millis(4));
+    assert_eq!(status_of(&mut registry, "1"), Status::Up);
+    assert_eq!(registry.override_of("1", Millis(4)), None);
+}
+
+#[test]
+fn lifting_without_a_value_asks_for_a_registration() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    assert!(matches!(
+        registry.lift_override("A", "1", Status::Unknown, None, Millis(1)),
+        StatusChanged::Same
+    ));
+    registry.override_status("A", "1", Status::Down, None, Millis(1));
+    let lifted = registry.lift_override("A", "1", Status::Unknown, None, Millis(2));
+    assert!(matches!(lifted, StatusChanged::Changed(_)));
+    assert!(matches!(registry.renew("A", "1", None, false, Millis(3)), Renewed::Unknown));
+    registry.register(instance("A", "1"), false, Millis(4));
+    assert_eq!(status_of(&mut registry, "1"), Status::Up);
+}
+
+#[test]
+fn the_same_status_again_only_renews() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    let before = registry.version();
+    assert!(matches!(registry.override_status("A", "1", Status::Up, None, Millis(7)), StatusChanged::Same));
+    assert_eq!(registry.version(), before);
+    assert_eq!(registry.find("1", Millis(7)).unwrap().lease.last_renewal, Millis(90_007));
+    assert!(matches!(
+        registry.override_status("A", "2", Status::Up, None, Millis(7)),
+        StatusChanged::Unknown
+    ));
+}
+
+#[test]
+fn a_peer_that_knows_an_override_shares_it() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    registry.adopt_override("A", "1", Status::OutOfService, Millis(1));
+    let stored = registry.find("1", Millis(1)).unwrap();
+    assert_eq!((stored.status, stored.overridden_status), (Status::Up, Status::OutOfService));
+    let Renewed::Yes { change: Some(change), .. } = registry.renew("A", "1", None, true, Millis(2)) else {
+        panic!("the next renewal follows the override")
+    };
+    assert_eq!(change.instance.status, Status::OutOfService);
+}
+
+#[test]
+fn the_delta_has_each_instance_once_as_it_is_now() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    registry.register(instance("A", "2"), false, Millis(1));
+    registry.override_status("A", "1", Status::Down, None, Millis(2));
+    registry.cancel("A", "2", Millis(3));
+    let delta = registry.delta();
+    assert_eq!(delta.len(), 1);
+    let shown: Vec<_> =
+        delta[0].instances.iter().map(|i| (i.id().to_owned(), i.action_type.unwrap())).collect();
+    assert_eq!(shown, [("1".to_owned(), ActionType::Modified), ("2".to_owned(), ActionType::Deleted)]);
+    assert_eq!(delta[0].instances[1].lease.eviction, Millis(3));
+    assert!(registry.sweep_recent(Millis(180_003)));
+    assert_eq!(registry.delta()[0].instances.len(), 1);
+    assert!(!registry.sweep_recent(Millis(180_003)));
+    assert!(registry.sweep_recent(Millis(180_004)));
+    assert!(registry.delta().is_empty());
+}
+
+#[test]
+fn metadata_is_a_registration_without_a_new_timestamp() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    let pairs = || Metadata::from_iter([("k".to_owned(), "v".to_owned())]);
+    let change = registry.merge_metadata("A", "1", pairs(), Millis(9)).unwrap();
+    assert_eq!(change.instance.metadata["k"], "v");
+    assert_eq!(change.instance.action_type, Some(ActionType::Added));
+    assert_eq!(
+        (change.instance.last_dirty, change.instance.lease.registration),
+        (Some(Millis(1000)), Millis(9))
+    );
+    assert!(registry.merge_metadata("A", "x", pairs(), Millis(9)).is_none());
+}
+
+#[test]
+fn expectations_follow_registrations_and_cancellations() {
+    let mut registry = open(Rules::default());
+    assert_eq!((registry.renewals().expected(), registry.renewals().threshold()), (1, 1));
+    registry.register(instance("A", "1"), false, Millis(0));
+    registry.register(instance("A", "1"), false, Millis(0));
+    assert_eq!((registry.renewals().expected(), registry.renewals().threshold()), (2, 3));
+    registry.cancel("A", "1", Millis(1));
+    registry.cancel("A", "1", Millis(1));
+    assert_eq!(registry.renewals().expected(), 1);
+    registry.update_expectation(0);
+    assert_eq!(registry.renewals().expected(), 1);
+    registry.update_expectation(5);
+    assert_eq!(registry.renewals().expected(), 5);
+}
+
+/// Renews `alive` of `size` instances twice a minute for `minutes`.
+fn run(size: usize, alive: usize, minutes: i64) -> Registry {
+    let mut registry = open(Rules::default());
+    let mut random = fastrand::Rng::with_seed(7);
+    for id in 0..size {
+        registry.register(instance("A", &id.to_string()), false, Millis(0));
+    }
+    for half in 1..=minutes * 2 {
+        let now = Millis(half * MINUTE / 2);
+        for id in 0..alive {
+            registry.renew("A", &id.to_string(), None, false, now);
+        }
+        if half % 2 == 0 {
+            registry.evict(&mut random, now + Duration::from_millis(1));
+        }
+    }
+    registry
+}
+
+#[test]
+fn self_preservation_never_lets_go_of_small_registries() {
+    assert_eq!(run(1, 0, 30).len(), 1);
+    assert_eq!(run(6, 5, 30).len(), 6);
+    assert_eq!(run(12, 11, 30).len(), 12);
+    assert_eq!(run(13, 12, 30).len(), 12);
+}
+
+#[test]
+fn without_self_preservation_expired_leases_go_by_and_by() {
+    let mut registry = open(Rules { self_preservation: false, ..Rules::default() });
+    let mut random = fastrand::Rng::with_seed(7);
+    for id in 0..12 {
+        registry.register(instance("A", &id.to_string()), false, Millis(0));
+    }
+    assert!(registry.find("3", Millis(90_001)).is_none(), "expired, not evicted: listed but not found");
+    assert_eq!(registry.applications()[0].instances.len(), 12);
+    let sizes: Vec<_> = (2..=8)
+        .map(|minute| {
+            registry.evict(&mut random, Millis(minute * MINUTE));
+            registry.len()
+        })
+        .collect();
+    assert_eq!(sizes, [10, 8, 6, 5, 4, 3, 2]);
+    assert_eq!(registry.history().cancellations().len(), 10);
+}
+
+#[test]
+fn a_registry_that_expects_nobody_is_closed_for_a_while() {
+    let mut registry = Registry::new(Rules { default_open_for_traffic: 0, ..Rules::default() });
+    assert!(registry.answers_lists(Millis(0)));
+    registry.open(0, Millis(1000));
+    assert!(!registry.answers_lists(Millis(301_000)));
+    assert!(registry.answers_lists(Millis(301_001)));
+    registry.open(3, Millis(1000));
+    assert!(registry.answers_lists(Millis(1000)));
+}
+
+#[test]
+fn leases_are_as_long_as_asked() {
+    let mut registry = open(Rules { self_preservation: false, ..Rules::default() });
+    let lease = LeaseInfo { duration: 3, ..LeaseInfo::default() };
+    registry.register(InstanceInfo { lease, ..instance("A", "1") }, false, Millis(0));
+    registry.register(
+        InstanceInfo { lease: LeaseInfo { duration: 0, ..lease }, ..instance("A", "2") },
+        false,
+        Millis(0),
+    );
+    assert!(registry.find("1", Millis(3001)).is_none());
+    assert!(registry.find("2", Millis(3001)).is_some());
+}
+
+#[test]
+fn amazon_gets_the_instance_id_that_it_lacks() {
+    let mut registry = open(Rules { own_id: "1".into(), ..Rules::default() });
+    let info = DataCenterInfo { name: None, amazon: Some(Metadata::new()) };
+    let change = registry.register(
+        InstanceInfo { data_center_info: Some(info), ..instance("A", "1") },
+        false,
+        Millis(0),
+    );
+    assert_eq!(change.instance.data_center_info.as_ref().unwrap().instance_id(), Some("1"));
+    assert!(change.instance.is_coordinating_discovery_server);
+}
