@@ -1,1 +1,34 @@
 //! Spring Cloud Bus: remote application events over a transport.
+//!
+//! A library first: an application joins with `Bus::start`, hears refreshes and its own events, publishes. With feature
+//! `server` come the endpoints, the webhooks and the daemon `wellspring-bus`; feature `amqp` speaks to RabbitMQ.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use wellspring_bus::{Bus, Options, Payload, transport::memory::Exchange};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let exchange = Exchange::new();
+//! let orders = Bus::start(Options::new("orders:8081:a1"), Arc::new(exchange.clone()));
+//! orders.on_refresh_call(|| Box::pin(async { Ok(vec!["greeting".to_owned()]) }));
+//!
+//! let sender = Bus::start(Options::new("config-server:8888:b2"), Arc::new(exchange));
+//! let event = sender.publish("orders", Payload::Refresh).await.unwrap();
+//! assert_eq!(event.destination.pattern(), Some("orders:**"));
+//! # }
+//! ```
+#![warn(missing_docs)]
+
+pub mod ack_log;
+mod bus;
+pub mod config;
+pub mod destination;
+mod error;
+mod inbox;
+pub mod listener;
+pub mod metrics;
+pub mod transport;
+
+pub use bus::{Announcement, Bus, Options, Scope, Trace};
+pub use error::{Failure, PublishError};
+pub use wellspring_wire::bus::{Event, Payload, RemoteEvent};

@@ -1,1 +1,3 @@
+//! The bus daemon.
+
 fn main() {}

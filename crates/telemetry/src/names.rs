@@ -50,4 +50,8 @@ names! {
     SERVER_CONNECTIONS = "wellspring.server.connections", "connections", "Open connections";
     SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";
     TRACES_DROPPED = "wellspring.traces.dropped", "spans", "Spans dropped because the export queue was full or the collector refused them";
+    /// Tags: outcome = published, unpublished, received, applied, failed, poison.
+    BUS_EVENTS = "wellspring.bus.events", "events", "Bus events by what became of them here";
+    /// Tags: outcome = noted, foreign.
+    BUS_ACKS = "wellspring.bus.acks", "acks", "Acks that arrived: of events that are followed here, or of others";
 }
