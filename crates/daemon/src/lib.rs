@@ -1,1 +1,31 @@
-//! A daemon's frame: arguments, boot, serve, actuator, shutdown.
+//! A Spring Boot application in small: arguments, boot, serve, actuator, graceful stop.
+//!
+//! Our daemons and users' services stand on it alike: [`App`] says what the application is, [`Context`] is all it
+//! gets, [`Running`] is what a process (or a test) holds. Nothing is global, so several live in one process.
+
+pub mod actuator;
+pub mod app;
+mod args;
+pub mod body;
+mod boot;
+mod context;
+pub mod error_page;
+mod front;
+pub mod health;
+mod process;
+mod run;
+pub mod serve;
+mod service;
+mod shutdown;
+mod tasks;
+
+pub use actuator::Actuator;
+pub use app::{App, Options, StartError};
+pub use context::Context;
+pub use health::Health;
+pub use run::Running;
+pub use service::{Peer, Request, Response, Service, Template};
+pub use tasks::Tasks;
+
+/// What a daemon's `build` returns: any error ends the start and is shown to the user.
+pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;

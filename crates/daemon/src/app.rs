@@ -1,0 +1,171 @@
+//! What an application is: a name, default settings, and how its service is built.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use futures_util::future::BoxFuture;
+use wellspring_properties::{Environment, Problem};
+
+use crate::args::{self, Args};
+use crate::{Context, Running, Service, boot, run, shutdown};
+
+pub(crate) type Build =
+    Box<dyn FnOnce(Context) -> BoxFuture<'static, anyhow::Result<Service>> + Send>;
+
+/// An application that is not started yet.
+pub struct App {
+    pub(crate) name: String,
+    pub(crate) version: &'static str,
+    pub(crate) defaults: Vec<String>,
+    pub(crate) build: Option<Build>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// How an application is started inside a process.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// As `--config`: a file or a directory.
+    pub config: Option<PathBuf>,
+    /// `--name=value` words.
+    pub args: Vec<String>,
+    /// Environment variables.
+    pub vars: Vec<(String, String)>,
+    /// Properties `wellspring.<scope>.*` are laid over all others, without that prefix.
+    pub scope: Option<String>,
+}
+
+impl Options {
+    /// For tests and embedders: loopback, any free port, nothing from the process's environment.
+    pub fn local() -> Self {
+        Self { args: vec!["--server.address=127.0.0.1".into(), "--server.port=0".into()], ..Self::default() }
+    }
+
+    /// One more `name=value`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.args.push(format!("--{name}={value}"));
+        self
+    }
+}
+
+/// Why an application did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting, or a port that is taken.
+    #[error("{0}")]
+    Problem(#[from] Problem),
+    /// The application's own `build` failed.
+    #[error("{name} could not be built: {source:#}")]
+    Build { name: String, source: anyhow::Error },
+}
+
+impl App {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), version: env!("CARGO_PKG_VERSION"), defaults: Vec::new(), build: None }
+    }
+
+    /// The application's own version, for `--version` and `/actuator/info`.
+    #[must_use]
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Settings in YAML that everything else overrides.
+    #[must_use]
+    pub fn defaults(mut self, yaml: impl Into<String>) -> Self {
+        self.defaults.push(yaml.into());
+        self
+    }
+
+    /// How the service is made. Runs when settings are loaded and the port is bound, before anything is accepted.
+    #[must_use]
+    pub fn build<F, Fut, S>(mut self, build: F) -> Self
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<S>> + Send + 'static,
+        S: Into<Service>,
+    {
+        self.build = Some(Box::new(|context| {
+            let built = build(context);
+            Box::pin(async move { Ok(built.await?.into()) })
+        }));
+        self
+    }
+
+    /// Starts inside a running tokio runtime; several applications may live in one process.
+    pub async fn start(self, options: Options) -> Result<Running, StartError> {
+        let env = boot::load(&self, &options).await?;
+        run::start(self, env).await
+    }
+
+    /// The whole life of a process: arguments, runtime, start, wait for a signal, drain.
+    pub fn main(self) -> ExitCode {
+        let args = match Args::parse(std::env::args().skip(1)) {
+            Ok(args) => args,
+            Err(wrong) => {
+                complain(&format!("{}: {wrong}\n{}", self.name, args::help(&self.name)));
+                return ExitCode::from(2);
+            }
+        };
+        if args.help {
+            tell(&args::help(&self.name));
+            return ExitCode::SUCCESS;
+        }
+        if args.version {
+            tell(&format!("{} {}\n", self.name, self.version));
+            return ExitCode::SUCCESS;
+        }
+        let options = Options {
+            config: args.config,
+            args: args.properties,
+            vars: std::env::vars().collect(),
+            scope: None,
+        };
+        match live(self, &options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("{error:#}\n"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn live(app: App, options: &Options) -> anyhow::Result<()> {
+    // Settings come first, on this thread: they say how many threads there will be.
+    let first = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let env = first.block_on(boot::load(&app, options))?;
+    drop(first);
+    runtime(&env)?.block_on(async {
+        let running = run::start(app, env).await?;
+        let signal = shutdown::requested().await;
+        tracing::info!(signal, "stop requested");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// A runtime with `wellspring.threads` workers; one per core without the setting.
+pub fn runtime(env: &Environment) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = env.get_as::<usize>("wellspring.threads")? {
+        builder.worker_threads(threads.max(1));
+    }
+    Ok(builder.enable_all().build()?)
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to --help and --version")]
+fn tell(text: &str) {
+    print!("{text}");
+}
+
+fn complain(text: &str) {
+    eprint!("{text}");
+}

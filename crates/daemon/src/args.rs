@@ -1,0 +1,68 @@
+//! The command line of a daemon: `--config FILE|DIR`, `--version`, `--help`, and `--any.property=value`.
+
+use std::path::PathBuf;
+
+/// What the command line asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Args {
+    pub(crate) config: Option<PathBuf>,
+    /// `--a.b=c`, `--debug`: left to the Environment.
+    pub(crate) properties: Vec<String>,
+    pub(crate) help: bool,
+    pub(crate) version: bool,
+}
+
+impl Args {
+    /// The error says what was wrong with which word.
+    pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut args = Self::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--help" | "-h" => args.help = true,
+                "--version" | "-V" => args.version = true,
+                "--config" | "-c" => {
+                    let path = words.next().ok_or("--config needs a file or a directory")?;
+                    args.config = Some(path.into());
+                }
+                other => match other.strip_prefix("--config=") {
+                    Some(path) => args.config = Some(path.into()),
+                    None if other.starts_with("--") => args.properties.push(word),
+                    None => return Err(format!("unexpected argument {other:?}; properties are written --name=value")),
+                },
+            }
+        }
+        Ok(args)
+    }
+}
+
+pub(crate) fn help(name: &str) -> String {
+    format!(
+        "Usage: {name} [--config FILE|DIR] [--property=value]...\n\n\
+         Without --config, application.yml, .yaml or .properties in the working directory and in ./config are read.\n\
+         Every setting can also come from the environment: SERVER_PORT=9000 is server.port.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args, String> {
+        Args::parse(words.iter().map(|word| (*word).to_owned()))
+    }
+
+    #[test]
+    fn config_and_properties_are_told_apart() {
+        let args = parse(&["--config", "a.yml", "--server.port=0", "--debug"]).unwrap();
+        assert_eq!(args.config, Some("a.yml".into()));
+        assert_eq!(args.properties, ["--server.port=0", "--debug"]);
+        assert_eq!(parse(&["--config=b.yml"]).unwrap().config, Some("b.yml".into()));
+    }
+
+    #[test]
+    fn a_stray_word_and_a_missing_path_are_refused() {
+        assert!(parse(&["stray"]).unwrap_err().contains("stray"));
+        assert!(parse(&["--config"]).is_err());
+    }
+}

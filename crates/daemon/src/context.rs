@@ -1,0 +1,22 @@
+//! All that an application gets from its frame.
+
+use std::net::SocketAddr;
+
+use wellspring_properties::Environment;
+use wellspring_telemetry::Meters;
+
+use crate::{Actuator, Health, Tasks};
+
+/// Handed to `build`. Cloning shares everything.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub env: Environment,
+    /// `spring.application.name`, else the name the application was made with.
+    pub name: String,
+    /// Bound already, so the port is real even when 0 was asked for; accepting begins after `build`.
+    pub local_addr: SocketAddr,
+    pub meters: Meters,
+    pub tasks: Tasks,
+    pub health: Health,
+    pub actuator: Actuator,
+}

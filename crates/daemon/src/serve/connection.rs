@@ -1,0 +1,108 @@
+//! One connection: find out what it speaks, serve it, close it politely when the application drains.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{Handler, Server};
+use crate::front::Front;
+use crate::service::Peer;
+
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How connections of one listener are served: made once, shared by all.
+pub(super) struct Protocol {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    patience: Duration,
+}
+
+impl Protocol {
+    pub(super) fn new(settings: &Server) -> Self {
+        let head = usize::try_from(settings.max_http_request_header_size).unwrap_or(usize::MAX);
+        let patience = settings.tomcat.connection_timeout;
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(patience).max_header_size(head);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+            // A peer that vanished without a word is noticed.
+            .keep_alive_interval(Duration::from_secs(60))
+            .keep_alive_timeout(Duration::from_secs(20));
+        Self { http1, http2, patience }
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        false
+    }
+
+    pub(super) async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        front: Arc<Front>,
+        draining: CancellationToken,
+    ) -> Result<(), Failure> {
+        // Answers are written whole; waiting for more to send would only delay them.
+        stream.set_nodelay(true)?;
+        let handler = Handler { front, peer };
+        let h2 = tokio::select! {
+            h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2??,
+            () = draining.cancelled() => return Ok(()),
+        };
+        self.converse(stream, h2, handler, draining).await
+    }
+
+    async fn converse<S>(
+        &self,
+        stream: S,
+        h2: bool,
+        handler: Handler,
+        draining: CancellationToken,
+    ) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(stream);
+        if h2 {
+            let mut connection = std::pin::pin!(self.http2.serve_connection(io, handler));
+            tokio::select! {
+                ended = connection.as_mut() => return Ok(ended?),
+                () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
+            return Ok(connection.await?);
+        }
+        let mut connection = std::pin::pin!(self.http1.serve_connection(io, handler).with_upgrades());
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+}
+
+/// Looks at the first bytes without taking them.
+async fn speaks_h2(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0_u8; H2_PREFACE.len()];
+    loop {
+        let seen = stream.peek(&mut start).await?;
+        let (Some(seen), Some(expected)) = (start.get(..seen), H2_PREFACE.get(..seen)) else { return Ok(false) };
+        if seen.is_empty() || seen != expected {
+            return Ok(false);
+        }
+        if seen.len() == H2_PREFACE.len() {
+            return Ok(true);
+        }
+        // A preface in pieces: the socket stays readable, so wait a moment for the rest.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! `server.*`: where and how the application listens.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use wellspring_properties::value;
+
+/// `server`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Server {
+    /// 0: any free port.
+    pub(crate) port: u16,
+    /// All interfaces when absent.
+    pub(crate) address: Option<IpAddr>,
+    /// Bytes; more is answered with 431.
+    #[serde(with = "value::data_size")]
+    pub(crate) max_http_request_header_size: u64,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) servlet: Servlet,
+    pub(crate) tomcat: Tomcat,
+}
+
+/// `server.shutdown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shutdown {
+    /// Requests in flight may end within the grace time.
+    #[default]
+    Graceful,
+    Immediate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Servlet {
+    /// `/app`; empty or `/` is none.
+    pub(crate) context_path: String,
+}
+
+/// `server.tomcat`: the limits of connections keep the names users know.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Tomcat {
+    pub(crate) max_connections: usize,
+    /// How long a connection may take until its request's head is complete; idle connections live as long.
+    #[serde(with = "value::duration_millis")]
+    pub(crate) connection_timeout: Duration,
+    /// The queue of connections that nobody has accepted yet.
+    pub(crate) accept_count: i32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            port: 8080,
+            address: None,
+            max_http_request_header_size: 8 * 1024,
+            shutdown: Shutdown::default(),
+            servlet: Servlet::default(),
+            tomcat: Tomcat::default(),
+        }
+    }
+}
+
+impl Default for Tomcat {
+    fn default() -> Self {
+        Self { max_connections: 8192, connection_timeout: Duration::from_secs(60), accept_count: 1024 }
+    }
+}
+
+impl Servlet {
+    /// Without a trailing slash; empty for the root.
+    pub(crate) fn context_path(&self) -> String {
+        match self.context_path.trim_matches('/') {
+            "" => String::new(),
+            inner => format!("/{inner}"),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What `build` returns: one boxed async function from request to response.
+//!
+//! An `axum::Router` turns into it directly. Errors do not exist at this level: a service answers.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use futures_util::future::BoxFuture;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tower::Service as _;
+
+/// A request as it came from the wire.
+pub type Request = http::Request<Incoming>;
+/// A response as axum makes it.
+pub type Response = http::Response<Body>;
+
+type Call = dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync;
+
+/// The application's side of the frame. Cloning shares it.
+#[derive(Clone)]
+pub struct Service {
+    call: Arc<Call>,
+    /// Empty 404 and 405 answers come from an axum router that knows no such route: the frame writes their page.
+    pub(crate) routed: bool,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("routed", &self.routed).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// The bare form, for a proxy that wants no router in between.
+    pub fn new<F, Fut>(call: F) -> Self
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response> + Send + 'static,
+    {
+        Self { call: Arc::new(move |request| Box::pin(call(request))), routed: false }
+    }
+
+    pub(crate) fn call(&self, request: Request) -> BoxFuture<'static, Response> {
+        (self.call)(request)
+    }
+}
+
+/// The route template that answered (`/orders/{id}`): a response extension. axum's routes set it by themselves.
+#[derive(Clone, Debug)]
+pub struct Template(pub Arc<str>);
+
+/// Carries the matched path from axum's request to the frame.
+#[derive(Clone)]
+struct Templated<S>(S);
+
+impl<S> tower::Service<axum::extract::Request> for Templated<S>
+where
+    S: tower::Service<axum::extract::Request, Response = Response>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: axum::extract::Request) -> Self::Future {
+        let matched = request.extensions().get::<MatchedPath>().map(|path| Template(path.as_str().into()));
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Some(template) = matched {
+                response.extensions_mut().insert(template);
+            }
+            Ok(response)
+        })
+    }
+}
+
+impl From<Router> for Service {
+    fn from(router: Router) -> Self {
+        let router = router.layer(tower::layer::layer_fn(Templated));
+        let call = move |request| {
+            let mut router = router.clone();
+            // A router is always ready, so there is nothing to poll for first.
+            Box::pin(async move { router.call(request).await.unwrap_or_else(|never| match never {}) })
+                as BoxFuture<'static, Response>
+        };
+        Self { call: Arc::new(call), routed: true }
+    }
+}
+
+/// Who is at the other end of the connection: a request extension, and an extractor for axum handlers.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    pub remote: SocketAddr,
+    pub local: SocketAddr,
+    /// The connection itself is TLS.
+    pub secure: bool,
+}
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Peer {
+    type Rejection = http::StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get().copied().ok_or(http::StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
