@@ -10,8 +10,7 @@ use wellspring_properties::{Environment, Problem};
 use crate::args::{self, Args};
 use crate::{Context, Running, Service, boot, run, shutdown};
 
-pub(crate) type Build =
-    Box<dyn FnOnce(Context) -> BoxFuture<'static, anyhow::Result<Service>> + Send>;
+pub(crate) type Build = Box<dyn FnOnce(Context) -> BoxFuture<'static, anyhow::Result<Service>> + Send>;
 
 /// An application that is not started yet.
 pub struct App {

@@ -28,7 +28,11 @@ impl Args {
                 other => match other.strip_prefix("--config=") {
                     Some(path) => args.config = Some(path.into()),
                     None if other.starts_with("--") => args.properties.push(word),
-                    None => return Err(format!("unexpected argument {other:?}; properties are written --name=value")),
+                    None => {
+                        return Err(format!(
+                            "unexpected argument {other:?}; properties are written --name=value"
+                        ));
+                    }
                 },
             }
         }

@@ -96,9 +96,7 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 }
 
 fn html(status: StatusCode, error: &str, detail: &Detail) -> String {
-    let mut page = String::from(
-        "<html><body><h1>Whitelabel Error Page</h1>",
-    );
+    let mut page = String::from("<html><body><h1>Whitelabel Error Page</h1>");
     let when = timestamp(Millis::now().0);
     let written = write!(
         page,
@@ -145,7 +143,10 @@ mod tests {
         assert_eq!(page.headers()[CONTENT_TYPE], "application/json");
         let body = text(page).await;
         assert!(body.starts_with("{\"timestamp\":\"20"), "{body}");
-        assert!(body.ends_with("+00:00\",\"status\":404,\"error\":\"Not Found\",\"path\":\"/none\"}"), "{body}");
+        assert!(
+            body.ends_with("+00:00\",\"status\":404,\"error\":\"Not Found\",\"path\":\"/none\"}"),
+            "{body}"
+        );
     }
 
     #[tokio::test]

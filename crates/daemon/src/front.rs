@@ -23,9 +23,10 @@ pub(crate) struct Front {
 impl Front {
     pub(crate) async fn handle(&self, request: Request) -> Response {
         let path = request.uri().path();
-        let Some(within) = path.strip_prefix(self.context_path.as_str()).filter(|rest| {
-            self.context_path.is_empty() || rest.is_empty() || rest.starts_with('/')
-        }) else {
+        let Some(within) = path
+            .strip_prefix(self.context_path.as_str())
+            .filter(|rest| self.context_path.is_empty() || rest.is_empty() || rest.starts_with('/'))
+        else {
             return error_page::response(StatusCode::NOT_FOUND, path, request.headers());
         };
         if let Some(actuator) = &self.actuator
@@ -42,7 +43,8 @@ impl Front {
         let Some(service) = &self.service else {
             return error_page::response(StatusCode::NOT_FOUND, path, request.headers());
         };
-        let request = if self.context_path.is_empty() { request } else { strip(request, within.len()) };
+        let kept = within.len();
+        let request = if self.context_path.is_empty() { request } else { strip(request, kept) };
         if service.routed {
             return self.routed(service, request).await;
         }

@@ -48,7 +48,8 @@ pub(crate) async fn start(mut app: App, env: Environment) -> Result<Running, Sta
     let began = Instant::now();
     let server: Server = env.bind("server")?;
     let lifecycle: Lifecycle = env.bind("spring.lifecycle")?;
-    let name = env.get("spring.application.name").filter(|own| !own.is_empty()).unwrap_or_else(|| app.name.clone());
+    let name =
+        env.get("spring.application.name").filter(|own| !own.is_empty()).unwrap_or_else(|| app.name.clone());
     let (listener, local_addr) =
         serve::bind(server.address, server.port, server.tomcat.accept_count, &name, "server.port")?;
     let context = Context {
@@ -64,9 +65,7 @@ pub(crate) async fn start(mut app: App, env: Environment) -> Result<Running, Sta
     let health = HealthView::new(&context.env, context.health.clone())?;
     actuator::mount(&context, &health, &app)?;
     let service = match app.build.take() {
-        Some(build) => {
-            build(context.clone()).await.map_err(|source| StartError::Build { name, source })?
-        }
+        Some(build) => build(context.clone()).await.map_err(|source| StartError::Build { name, source })?,
         None => Service::from(axum::Router::new()),
     };
     let front = Arc::new(Front {

@@ -2,6 +2,7 @@
 //!
 //! An `axum::Router` turns into it directly. Errors do not exist at this level: a service answers.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use hyper::body::Incoming;
-use tower::Service as _;
 
 /// A request as it came from the wire.
 pub type Request = http::Request<Incoming>;
@@ -87,11 +87,13 @@ where
 impl From<Router> for Service {
     fn from(router: Router) -> Self {
         let router = router.layer(tower::layer::layer_fn(Templated));
-        let call = move |request| {
+        let call = move |request: Request| {
             let mut router = router.clone();
             // A router is always ready, so there is nothing to poll for first.
-            Box::pin(async move { router.call(request).await.unwrap_or_else(|never| match never {}) })
-                as BoxFuture<'static, Response>
+            Box::pin(async move {
+                let answer: Result<Response, Infallible> = tower::Service::call(&mut router, request).await;
+                answer.unwrap_or_else(|never| match never {})
+            }) as BoxFuture<'static, Response>
         };
         Self { call: Arc::new(call), routed: true }
     }

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -92,11 +92,7 @@ impl Reply {
     }
 
     pub fn text(content_type: impl Into<Cow<'static, str>>, body: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: Some(content_type.into()),
-            body: body.into(),
-            ..Self::empty(StatusCode::OK)
-        }
+        Self { content_type: Some(content_type.into()), body: body.into(), ..Self::empty(StatusCode::OK) }
     }
 
     #[must_use]

@@ -49,7 +49,11 @@ impl View {
             }
         }
         let own = |group: &Group| {
-            group.additional_path.as_deref().and_then(|own| own.strip_prefix("server:")).is_some_and(|own| own == path)
+            group
+                .additional_path
+                .as_deref()
+                .and_then(|own| own.strip_prefix("server:"))
+                .is_some_and(|own| own == path)
         };
         self.groups.iter().find(|(_, group)| own(group)).map(|(name, _)| name.as_str())
     }
@@ -70,9 +74,7 @@ impl View {
                 }
                 _ => Reply::absent(),
             },
-            None => {
-                self.component(first, &rest, self.details(None), &self.settings.status, version).await
-            }
+            None => self.component(first, &rest, self.details(None), &self.settings.status, version).await,
         }
     }
 
@@ -148,7 +150,8 @@ fn reply(body: &Body, code: u16) -> Reply {
 
 pub(crate) fn endpoint(view: &Arc<View>) -> Endpoint {
     let (whole, below) = (Arc::clone(view), Arc::clone(view));
-    let answer = |view: Arc<View>, call: Call| async move { view.answer(call.selector("path"), call.version).await };
+    let answer =
+        |view: Arc<View>, call: Call| async move { view.answer(call.selector("path"), call.version).await };
     Endpoint::new("health")
         .read("", move |call| answer(Arc::clone(&whole), call))
         .read("{*path}", move |call| answer(Arc::clone(&below), call))

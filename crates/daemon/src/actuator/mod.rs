@@ -205,7 +205,10 @@ impl Actuator {
             }
             for operation in &mounted.endpoint.operations {
                 let variables: Vec<_> = operation.variables().collect();
-                let key = std::iter::once(id.as_str()).chain(variables.iter().copied()).collect::<Vec<_>>().join("-");
+                let key = std::iter::once(id.as_str())
+                    .chain(variables.iter().copied())
+                    .collect::<Vec<_>>()
+                    .join("-");
                 let separator = if operation.template.is_empty() { "" } else { "/" };
                 let href = format!("{base_url}/{id}{separator}{}", operation.template);
                 links.insert(key, json!({"href": href, "templated": !variables.is_empty()}));
@@ -217,9 +220,13 @@ impl Actuator {
 
 fn concat_types(others: &[&'static str]) -> &'static str {
     match others {
-        [] => "application/vnd.spring-boot.actuator.v3+json, application/vnd.spring-boot.actuator.v2+json, application/json",
+        [] => {
+            "application/vnd.spring-boot.actuator.v3+json, application/vnd.spring-boot.actuator.v2+json, application/json"
+        }
         [only] => only,
-        _ => "text/plain;version=0.0.4;charset=utf-8, application/openmetrics-text;version=1.0.0;charset=utf-8",
+        _ => {
+            "text/plain;version=0.0.4;charset=utf-8, application/openmetrics-text;version=1.0.0;charset=utf-8"
+        }
     }
 }
 

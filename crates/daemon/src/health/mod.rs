@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use indicator::{Component, Indicator, Status};
-pub use settings::{Group, Settings, Show};
+pub(crate) use settings::{Group, Settings, Show, StatusSettings};
 
 /// How long an indicator may take before it counts as DOWN.
 const PATIENCE: Duration = Duration::from_secs(10);

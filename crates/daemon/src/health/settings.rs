@@ -10,7 +10,7 @@ use super::Status;
 /// Who sees something. Without a login, `when-authorized` shows it to nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Show {
+pub(crate) enum Show {
     #[default]
     Never,
     #[serde(alias = "when_authorized")]
@@ -21,51 +21,52 @@ pub enum Show {
 /// `management.endpoint.health`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct Settings {
-    pub show_details: Show,
+pub(crate) struct Settings {
+    pub(crate) show_details: Show,
     /// Follows `show-details` when absent.
-    pub show_components: Option<Show>,
-    pub status: StatusSettings,
-    pub group: IndexMap<String, Group>,
-    pub probes: Probes,
-    pub validate_group_membership: Option<bool>,
+    pub(crate) show_components: Option<Show>,
+    pub(crate) status: StatusSettings,
+    pub(crate) group: IndexMap<String, Group>,
+    pub(crate) probes: Probes,
+    pub(crate) validate_group_membership: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct StatusSettings {
-    pub order: Vec<String>,
-    pub http_mapping: BTreeMap<String, u16>,
+pub(crate) struct StatusSettings {
+    pub(crate) order: Vec<String>,
+    pub(crate) http_mapping: BTreeMap<String, u16>,
 }
 
 /// `management.endpoint.health.probes`: liveness and readiness groups.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct Probes {
+pub(crate) struct Probes {
     /// Default: on in Kubernetes.
-    pub enabled: Option<bool>,
+    pub(crate) enabled: Option<bool>,
     /// `/livez` and `/readyz` on the main port.
-    pub add_additional_paths: bool,
+    pub(crate) add_additional_paths: bool,
 }
 
 /// `management.endpoint.health.group.NAME`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct Group {
-    pub include: Vec<String>,
-    pub exclude: Vec<String>,
-    pub show_details: Option<Show>,
-    pub show_components: Option<Show>,
-    pub status: StatusSettings,
+pub(crate) struct Group {
+    pub(crate) include: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) show_details: Option<Show>,
+    pub(crate) show_components: Option<Show>,
+    pub(crate) status: StatusSettings,
     /// `server:/path` or `management:/path`.
-    pub additional_path: Option<String>,
+    pub(crate) additional_path: Option<String>,
 }
 
 impl Group {
     /// A component, by its name or by a parent's (`a/b` is within `a`).
     pub(crate) fn admits(&self, name: &str) -> bool {
         let names = |list: &[String]| {
-            list.iter().any(|entry| entry == "*" || entry.split('/').next().is_some_and(|first| first == name))
+            list.iter()
+                .any(|entry| entry == "*" || entry.split('/').next().is_some_and(|first| first == name))
         };
         names(&self.include) && !names(&self.exclude)
     }

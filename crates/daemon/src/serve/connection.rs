@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::framing::Guarded;
 use super::{Handler, Server};
 use crate::front::Front;
 use crate::service::Peer;
@@ -72,8 +73,8 @@ impl Protocol {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(stream);
         if h2 {
+            let io = TokioIo::new(stream);
             let mut connection = std::pin::pin!(self.http2.serve_connection(io, handler));
             tokio::select! {
                 ended = connection.as_mut() => return Ok(ended?),
@@ -81,6 +82,7 @@ impl Protocol {
             }
             return Ok(connection.await?);
         }
+        let io = TokioIo::new(Guarded::new(stream));
         let mut connection = std::pin::pin!(self.http1.serve_connection(io, handler).with_upgrades());
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),
@@ -95,7 +97,9 @@ async fn speaks_h2(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0_u8; H2_PREFACE.len()];
     loop {
         let seen = stream.peek(&mut start).await?;
-        let (Some(seen), Some(expected)) = (start.get(..seen), H2_PREFACE.get(..seen)) else { return Ok(false) };
+        let (Some(seen), Some(expected)) = (start.get(..seen), H2_PREFACE.get(..seen)) else {
+            return Ok(false);
+        };
         if seen.is_empty() || seen != expected {
             return Ok(false);
         }

@@ -70,7 +70,9 @@ fn holder(port: u16) -> Option<String> {
     })?;
     let wanted = format!("socket:[{inode}]");
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(files) = std::fs::read_dir(process.path().join("fd")) else { continue };
         let holds = files.flatten().any(|file| {
             std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())

@@ -4,6 +4,7 @@
 //! at once and busy ones after their answer.
 
 mod connection;
+mod framing;
 mod listen;
 mod settings;
 
@@ -35,7 +36,12 @@ pub(crate) struct Serving {
 
 impl Serving {
     /// Begins to accept.
-    pub(crate) fn start(listener: TcpListener, local_addr: SocketAddr, front: Arc<Front>, settings: &Server) -> Self {
+    pub(crate) fn start(
+        listener: TcpListener,
+        local_addr: SocketAddr,
+        front: Arc<Front>,
+        settings: &Server,
+    ) -> Self {
         let draining = CancellationToken::new();
         let connections = TaskTracker::new();
         let acceptor = Acceptor {
