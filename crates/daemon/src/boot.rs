@@ -12,9 +12,9 @@ pub(crate) async fn load(app: &App, options: &Options) -> Result<Environment, Pr
         .config_path(options.config.clone())
         .args(options.args.clone())
         .vars(options.vars.clone());
-    for text in app.defaults.iter().rev() {
-        loader = loader.defaults(text.as_str());
-    }
     loader = loader.defaults(FRAME_DEFAULTS);
+    for text in &app.defaults {
+        loader = loader.defaults(text);
+    }
     loader.load().await
 }

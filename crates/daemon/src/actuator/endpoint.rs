@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn templates_fit_paths() {
-        let table: &[(&str, &str, Option<&[(&str, &str)]>)] = &[
+        type Selected<'a> = Option<&'a [(&'a str, &'a str)]>;
+        let table: &[(&str, &str, Selected<'_>)] = &[
             ("", "", Some(&[])),
             ("", "x", None),
             ("{name}", "a.b", Some(&[("name", "a.b")])),

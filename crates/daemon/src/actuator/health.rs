@@ -92,7 +92,7 @@ impl View {
         let report = self.health.report(|_| true, &self.settings.status.order()).await;
         let code = self.settings.status.http(&report.status);
         let components = self.components(None).then_some(report.components);
-        let mut body = body(report.status, components, self.details(None), version);
+        let mut body = body(&report.status, components, self.details(None), version);
         body.groups = self.groups.keys().cloned().collect();
         reply(&body, code)
     }
@@ -104,7 +104,7 @@ impl View {
         let mapping = if own.http_mapping.is_empty() { &self.settings.status } else { own };
         let code = mapping.http(&report.status);
         let components = self.components(Some(group)).then_some(report.components);
-        reply(&body(report.status, components, self.details(Some(group)), version), code)
+        reply(&body(&report.status, components, self.details(Some(group)), version), code)
     }
 
     /// A component or one of its children; seen only by who may see components.
@@ -132,7 +132,7 @@ impl View {
 }
 
 fn body(
-    status: Status,
+    status: &Status,
     components: Option<BTreeMap<String, Component>>,
     details: bool,
     version: Version,

@@ -70,12 +70,6 @@ impl Health {
         self.0.broken.store(broken, Relaxed);
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.0.indicators.read().keys().cloned().collect();
-        names.extend(["livenessState".to_owned(), "readinessState".to_owned()]);
-        names
-    }
-
     /// Asks every indicator that `wanted` admits; `order` decides the sum.
     pub async fn report(&self, wanted: impl Fn(&str) -> bool, order: &[Status]) -> Report {
         let asked: Vec<_> = self
@@ -172,7 +166,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_indicator_that_hangs_is_down() {
         let health = Health::default();
-        health.add("stuck", || std::future::pending::<Component>());
+        health.add("stuck", std::future::pending::<Component>);
         let report = health.report(|name| name == "stuck", &Status::default_order()).await;
         assert_eq!(report.status, Status::DOWN);
     }

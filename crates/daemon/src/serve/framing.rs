@@ -29,7 +29,9 @@ impl<S> Guarded<S> {
 /// Where in the stream of requests the next byte stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
+    /// Before a request line; empty lines may stand here.
     #[default]
+    RequestStart,
     RequestLine,
     /// Start of a header line, or of the empty line that ends the head.
     LineStart,
@@ -82,7 +84,11 @@ impl Watch {
     fn step(&mut self, bytes: &mut [u8]) -> usize {
         let Some(&byte) = bytes.first() else { return 0 };
         match self.at {
-            At::RequestLine => self.skip_line(bytes, At::LineStart),
+            At::RequestStart if matches!(byte, b'\r' | b'\n') => 1,
+            At::RequestStart | At::RequestLine => {
+                self.at = At::RequestLine;
+                self.skip_line(bytes, At::LineStart)
+            }
             At::LineStart if byte == b'\r' => 1,
             At::LineStart if byte == b'\n' => {
                 self.end_head();
@@ -91,7 +97,7 @@ impl Watch {
             At::LineStart => {
                 self.at = At::Name;
                 self.name_len = 0;
-                0
+                self.name(bytes)
             }
             At::Name => self.name(bytes),
             At::Value => self.value(bytes),
@@ -99,7 +105,7 @@ impl Watch {
                 let taken = left.min(bytes.len() as u64);
                 let left = left - taken;
                 self.at = match self.at {
-                    At::Body(_) if left == 0 => At::RequestLine,
+                    At::Body(_) if left == 0 => At::RequestStart,
                     At::Body(_) => At::Body(left),
                     _ if left == 0 => At::ChunkEnd,
                     _ => At::ChunkData(left),
@@ -125,7 +131,7 @@ impl Watch {
             At::TrailerStart => {
                 match byte {
                     b'\r' => {}
-                    b'\n' => self.at = At::RequestLine,
+                    b'\n' => self.at = At::RequestStart,
                     _ => self.at = At::Trailer,
                 }
                 1
@@ -138,12 +144,7 @@ impl Watch {
     fn skip_line(&mut self, bytes: &[u8], next: At) -> usize {
         match memchr::memchr(b'\n', bytes) {
             Some(end) => {
-                // Empty lines before a request line are allowed, and are not a head.
-                let blank = self.at == At::RequestLine
-                    && bytes.get(..end).is_some_and(|line| line.trim_ascii().is_empty());
-                if !blank {
-                    self.at = next;
-                }
+                self.at = next;
                 end + 1
             }
             None => bytes.len(),
@@ -223,7 +224,7 @@ impl Watch {
         } else {
             match self.length {
                 Some(length) if length > 0 => At::Body(length),
-                _ => At::RequestLine,
+                _ => At::RequestStart,
             }
         };
         *self = Self { at: self.at, ..Self::default() };
