@@ -1,1 +1,55 @@
-fn main() {}
+//! `cargo xtask`: the project's chores. Uses nothing but std, so it is there a second after the clone.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a command line program reports on stdout; the house rules on clocks and settings are for daemons"
+)]
+
+mod bench;
+mod check;
+mod command;
+mod machine;
+mod report;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test [unit|platform|conformance|interop|all] [--yes] [--debug]
+    Runs the tests and ends with a summary. What a test needs of others (a JDK, Maven, RabbitMQ, Redis, Python, Node) is
+    installed when the machine allows it (root, apt) and you agree: --yes, CI=true, or the answer to a question on a terminal.
+    Else what is left out is named in the summary; with CI=true it counts as failed.
+    --debug plays conformance and interop against the debug build instead of a release build.
+cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
+cargo xtask bench     benchmarks (arguments are handed to cargo bench)
+cargo xtask tidy      the house rules that no other tool knows";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ok = match words.as_slice() {
+        ["test", options @ ..] => match test::Options::parse(options) {
+            Ok(options) => test::run(&options),
+            Err(word) => return misused(&word),
+        },
+        ["check"] => check::run(),
+        ["bench", options @ ..] => bench::run(options),
+        ["tidy"] => tidy::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            true
+        }
+        [] => return misused(""),
+        [word, ..] => return misused(word),
+    };
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn misused(word: &str) -> ExitCode {
+    if !word.is_empty() {
+        eprintln!("cargo xtask does not know {word:?}\n");
+    }
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}

@@ -61,7 +61,8 @@ pub fn present(test: &str, tools: &[&str]) -> bool {
         if !missing.is_empty() {
             let reason = format!("no {} (package {})", missing.join(", "), tool.packages.join(", "));
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: {reason}");
-            println!("skipped: {test}: {reason}");
+            // On a line of its own, whatever the test harness has begun to print.
+            println!("\nskipped: {test}: {reason}");
             return false;
         }
     }

@@ -1,0 +1,171 @@
+//! An unchanged Spring Boot application (`spring-app/`) lives on the platform: it is configured, found, called, calls, and leaves.
+//!
+//! Needs a JDK and Maven; without them it says so and is left out (in CI it fails). The jar is built once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, spring, tools};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Registry, config server, gateway and a Rust service, each a process.
+struct Platform {
+    registry: Daemon,
+    config: Daemon,
+    gateway: Daemon,
+    inventory: Daemon,
+    repository: Repository,
+}
+
+impl Platform {
+    fn start() -> Self {
+        let repository = Repository::with(&[
+            ("application.yml", "shared: by all\n"),
+            ("greeter.yml", "greeting: Hello\n"),
+            ("greeter-loud.yml", "greeting: HELLO\n"),
+        ])
+        .unwrap();
+        let registry = Launch::new("wellspring-registry")
+            .yaml(
+                "
+                eureka:
+                  client: { register-with-eureka: false, fetch-registry: false }
+                  server: { use-read-only-response-cache: false }
+                ",
+            )
+            .start();
+        let config = member("wellspring-config-server", "configserver", &registry)
+            .var("SPRING_CLOUD_CONFIG_SERVER_GIT_URI", repository.uri())
+            .start();
+        let inventory = member("inventory", "inventory", &registry).start();
+        let gateway = member("wellspring-gateway", "gateway", &registry)
+            .yaml(
+                "
+                spring.cloud.gateway.server.webflux.routes:
+                  - id: greeter
+                    uri: lb://greeter
+                    predicates: [ 'Path=/greeter/**' ]
+                    filters: [ StripPrefix=1 ]
+                ",
+            )
+            .start();
+        Self { registry, config, gateway, inventory, repository }
+    }
+
+    /// The Spring application; only addresses and short intervals are set.
+    fn greeter(&self) -> Launch {
+        spring::launch(&spring::jar())
+            .var("EUREKA_CLIENT_SERVICEURL_DEFAULTZONE", self.registry.url("/eureka/"))
+            .var("EUREKA_INSTANCE_PREFERIPADDRESS", "true")
+            .var("EUREKA_INSTANCE_IPADDRESS", "127.0.0.1")
+            .var("EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS", "1")
+            .var("EUREKA_CLIENT_REGISTRYFETCHINTERVALSECONDS", "1")
+            .var("SPRING_CLOUD_LOADBALANCER_CACHE_TTL", "1s")
+    }
+
+    /// The application's entry in the registry.
+    fn entry(&self) -> Option<Value> {
+        let request = http1::Request::new("GET", "/eureka/apps/GREETER").header("Accept", "application/json");
+        let reply = request.send(self.registry.port()).unwrap();
+        (reply.status == 200).then(|| reply.json()["application"]["instance"][0].clone())
+    }
+
+    fn is_up(&self) -> bool {
+        self.entry().is_some_and(|instance| instance["status"] == "UP")
+    }
+}
+
+/// A Rust process that registers under a name and looks at the registry every second.
+fn member(program: &str, name: &str, registry: &Daemon) -> Launch {
+    Launch::new(program)
+        .var("SPRING_APPLICATION_NAME", name)
+        .var("EUREKA_CLIENT_SERVICEURL_DEFAULTZONE", registry.url("/eureka/"))
+        .var("EUREKA_INSTANCE_PREFERIPADDRESS", "true")
+        .var("EUREKA_INSTANCE_IPADDRESS", "127.0.0.1")
+        .var("EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS", "1")
+        .var("EUREKA_CLIENT_REGISTRYFETCHINTERVALSECONDS", "1")
+        .var("SPRING_CLOUD_LOADBALANCER_CACHE_TTL", "1s")
+}
+
+#[track_caller]
+fn get(daemon: &Daemon, path: &str) -> http1::Reply {
+    http1::get(daemon.port(), path).unwrap()
+}
+
+#[test]
+fn a_spring_application_lives_on_the_platform() {
+    if !tools::present("a_spring_application_lives_on_the_platform", &["java"]) {
+        return;
+    }
+    let mut platform = Platform::start();
+    let mut greeter = platform.greeter().var("SPRING_CLOUD_CONFIG_URI", platform.config.url("")).start();
+
+    // Configured by the config server, found by URL.
+    assert_eq!(get(&greeter, "/greeting/Ada").json()["text"], "Hello, Ada");
+
+    // In the registry, as any Eureka client sees it.
+    poll::until("the application is UP", SOON, || platform.is_up());
+    let instance = platform.entry().unwrap();
+    assert_eq!(instance["app"], "GREETER");
+    assert_eq!(instance["ipAddr"], "127.0.0.1");
+    assert_eq!(instance["port"], json!({"$": greeter.port(), "@enabled": "true"}));
+    assert_eq!(instance["metadata"]["management.port"], greeter.port().to_string());
+    let renewed = |instance: &Value| instance["leaseInfo"]["lastRenewalTimestamp"].as_i64();
+    let first = renewed(&instance);
+    poll::until("heartbeats arrive", SOON, || platform.entry().is_some_and(|now| renewed(&now) > first));
+
+    // Called through the gateway by name.
+    poll::until("the gateway finds it", SOON, || {
+        get(&platform.gateway, "/greeter/greeting/Bob").status == 200
+    });
+    assert_eq!(get(&platform.gateway, "/greeter/greeting/Bob").json()["text"], "Hello, Bob");
+
+    // Calls a Rust service by name.
+    poll::until("it finds the Rust service", SOON, || {
+        get(&greeter, "/peers/inventory").json().as_array().is_some_and(|peers| peers.len() == 1)
+    });
+    assert_eq!(get(&greeter, "/peers/inventory").json()[0]["uri"], platform.inventory.url(""));
+    let relayed = get(&greeter, "/relay/inventory?path=/actuator/health");
+    assert_eq!((relayed.status, relayed.json()["status"].clone()), (200, json!("UP")));
+
+    // A commit reaches it by a refresh.
+    platform.repository.put("greeter.yml", "greeting: Good day\n").unwrap();
+    let refreshed = http1::Request::new("POST", "/actuator/refresh").send(greeter.port()).unwrap();
+    let keys = refreshed.json();
+    assert!(keys.as_array().is_some_and(|keys| keys.contains(&json!("greeting"))), "{keys}");
+    assert_eq!(get(&platform.gateway, "/greeter/greeting/Eve").json()["text"], "Good day, Eve");
+
+    // Leaves when it stops, and the gateway notices.
+    greeter.stop(SOON);
+    assert_eq!(platform.entry(), None, "still registered");
+    poll::until("the gateway has no instance", SOON, || {
+        get(&platform.gateway, "/greeter/greeting/Bob").status == 503
+    });
+    assert!(platform.config.is_running() && platform.gateway.is_running() && platform.registry.is_running());
+}
+
+#[test]
+fn a_spring_application_finds_the_config_server_by_discovery() {
+    if !tools::present("a_spring_application_finds_the_config_server_by_discovery", &["java"]) {
+        return;
+    }
+    let platform = Platform::start();
+    let path = "/eureka/apps/CONFIGSERVER";
+    poll::until("the config server is registered", SOON, || get(&platform.registry, path).status == 200);
+    let greeter = platform
+        .greeter()
+        .var("SPRING_CLOUD_CONFIG_DISCOVERY_ENABLED", "true")
+        .var("SPRING_PROFILES_ACTIVE", "loud")
+        .start();
+    assert_eq!(get(&greeter, "/greeting/Ada").json()["text"], "HELLO, Ada");
+    poll::until("the application is UP", SOON, || platform.is_up());
+}

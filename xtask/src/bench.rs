@@ -1,0 +1,30 @@
+//! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile.
+
+use crate::command::{cargo, root, succeeds};
+
+/// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
+pub(crate) fn run(options: &[&str]) -> bool {
+    let mut ok = true;
+    for (package, bench) in benches() {
+        let mut command = cargo(&["bench", "--package", &package, "--bench", &bench, "--"]);
+        command.args(options);
+        ok &= succeeds(command);
+    }
+    ok
+}
+
+/// (package, benchmark) for every `crates/*/benches/*.rs`.
+fn benches() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(root().join("crates")).into_iter().flatten().flatten() {
+        let package = format!("wellspring-{}", folder.file_name().display());
+        for file in std::fs::read_dir(folder.path().join("benches")).into_iter().flatten().flatten() {
+            let path = file.path();
+            if let (Some("rs"), Some(name)) = (path.extension().and_then(|e| e.to_str()), path.file_stem()) {
+                found.push((package.clone(), name.display().to_string()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask check`: everything that must hold before a change lands.
+
+use crate::command::{cargo, succeeds};
+use crate::{machine, tidy};
+
+/// True when all hold; every check runs, so that one round shows all there is to mend.
+pub(crate) fn run() -> bool {
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut results = vec![
+        ("formatting", succeeds(cargo(&["fmt", "--all", "--check"]))),
+        (
+            "clippy",
+            succeeds(cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
+        ),
+        ("tests", succeeds(cargo(&["test", "--workspace", "--exclude", "wellspring-tests", "--quiet"]))),
+        ("documentation", succeeds(docs)),
+        ("tidy", tidy::run()),
+    ];
+    if machine::find("cargo-deny").is_some() {
+        let deny = cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]);
+        results.push(("dependencies", succeeds(deny)));
+    } else {
+        println!("\nskipped: dependencies: no cargo-deny");
+    }
+    println!();
+    for (name, ok) in &results {
+        println!("{name:<14} {}", if *ok { "ok" } else { "FAILED" });
+    }
+    results.iter().all(|(_, ok)| *ok)
+}

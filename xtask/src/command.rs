@@ -1,0 +1,64 @@
+//! Running other programs from the project's root, and reading along what they print.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// cargo, with the toolchain that runs us.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Shows what is run, runs it, and says whether it succeeded.
+pub(crate) fn succeeds(mut command: Command) -> bool {
+    println!("\n$ {}", shown(&command));
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            println!("{}: {error}", command.get_program().to_string_lossy());
+            false
+        }
+    }
+}
+
+/// As [`succeeds`], handing each line of stdout to `line` after printing it.
+pub(crate) fn reads(mut command: Command, mut line: impl FnMut(&str)) -> bool {
+    println!("\n$ {}", shown(&command));
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut running = match spawned {
+        Ok(running) => running,
+        Err(error) => {
+            println!("{}: {error}", command.get_program().to_string_lossy());
+            return false;
+        }
+    };
+    if let Some(output) = running.stdout.take() {
+        let mut output = BufReader::new(output);
+        let mut bytes = Vec::new();
+        while output.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.trim_end_matches(['\n', '\r']);
+            println!("{text}");
+            line(text);
+            bytes.clear();
+        }
+    }
+    running.wait().is_ok_and(|status| status.success())
+}
+
+fn shown(command: &Command) -> String {
+    let mut words: Vec<String> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())))
+        .collect();
+    let program = PathBuf::from(command.get_program());
+    words.push(program.file_name().unwrap_or_default().display().to_string());
+    words.extend(command.get_args().map(|argument| argument.display().to_string()));
+    words.join(" ")
+}

@@ -1,0 +1,112 @@
+//! `cargo xtask test`: builds once, runs every kind of test, ends with a summary that names what was left out.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::command::{cargo, reads, succeeds};
+use crate::machine::{self, Consent};
+use crate::report::{Count, Report};
+
+/// The parts of the run, in order.
+const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    parts: Vec<&'static str>,
+    consent: Consent,
+    debug: bool,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
+        let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+        let consent = if in_ci { Consent::Given } else { Consent::Unknown };
+        let mut options = Self { parts: Vec::new(), consent, debug: false };
+        for word in words {
+            match *word {
+                "--yes" | "-y" => options.consent = Consent::Given,
+                "--debug" => options.debug = true,
+                "all" => options.parts.extend(PARTS),
+                word => match PARTS.iter().find(|part| **part == word) {
+                    Some(part) => options.parts.push(part),
+                    None => return Err(word.to_owned()),
+                },
+            }
+        }
+        if options.parts.is_empty() {
+            options.parts.extend(PARTS);
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.contains(&part)
+    }
+
+    fn wants_daemons(&self) -> bool {
+        self.parts.iter().any(|part| *part != "unit")
+    }
+
+    fn folder(&self) -> &'static str {
+        if self.debug { "target/debug" } else { "target/release" }
+    }
+}
+
+/// True when nothing failed.
+pub(crate) fn run(options: &Options) -> bool {
+    let mut report = Report::new();
+    machine::provide(options.consent);
+
+    let since = Instant::now();
+    // Test programs and their dependencies once; what follows finds everything built.
+    let mut built = true;
+    if options.wants("unit") {
+        built = succeeds(cargo(&["test", "--workspace", "--no-run", "--quiet"]));
+    } else {
+        built &= succeeds(cargo(&["test", "--package", "wellspring-tests", "--no-run", "--quiet"]));
+    }
+    if options.wants_daemons() {
+        let mut build = cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"]);
+        if !options.debug {
+            build.arg("--release");
+        }
+        built &= succeeds(build);
+    }
+    report.add("build", Count::default(), built, since);
+
+    if options.wants("unit") {
+        part(
+            &mut report,
+            "unit",
+            cargo(&["test", "--workspace", "--exclude", "wellspring-tests", "--no-fail-fast"]),
+        );
+    }
+    if options.wants("platform") {
+        part(&mut report, "platform", across(options, &["bad_input", "gateway_yaml", "startup"]));
+    }
+    if options.wants("conformance") {
+        part(&mut report, "conformance", across(options, &["conformance"]));
+    }
+    if options.wants("interop") {
+        part(&mut report, "interop", across(options, &["interop_spring", "interop_clients"]));
+    }
+    report.close()
+}
+
+/// Test programs that start the platform's daemons.
+fn across(options: &Options, targets: &[&str]) -> Command {
+    let mut command = cargo(&["test", "--package", "wellspring-tests", "--no-fail-fast"]);
+    for target in targets {
+        command.args(["--test", target]);
+    }
+    // Shows why a test was left out, and the measurements.
+    command.args(["--", "--nocapture", "--test-threads=1"]).env("WELLSPRING_BIN_DIR", options.folder());
+    command
+}
+
+fn part(report: &mut Report, name: &str, command: Command) {
+    let since = Instant::now();
+    let mut count = Count::default();
+    let ok = reads(command, |line| count.read(line));
+    report.add(name, count, ok, since);
+}
