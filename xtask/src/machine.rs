@@ -24,10 +24,11 @@ pub(crate) enum Consent {
 }
 
 /// Installs what the tests would miss, if it may. Tests that still miss something say so themselves.
-pub(crate) fn provide(consent: Consent) {
-    let missing: Vec<Tool> = tools().into_iter().filter(|tool| !tool.is_present()).collect();
+/// True when nothing is missing any more.
+pub(crate) fn provide(consent: Consent) -> bool {
+    let missing = missing();
     if missing.is_empty() {
-        return;
+        return true;
     }
     for tool in &missing {
         println!("missing {} ({}): {}", tool.name, tool.packages.join(", "), tool.purpose);
@@ -41,6 +42,11 @@ pub(crate) fn provide(consent: Consent) {
     } else if consent == Consent::Given || agrees() {
         install(&missing);
     }
+    self::missing().is_empty()
+}
+
+fn missing() -> Vec<Tool> {
+    tools().into_iter().filter(|tool| !tool.is_present()).collect()
 }
 
 /// Asks on a terminal; without one the answer is no.
@@ -123,7 +129,18 @@ impl Tool {
     }
 
     fn is_present(&self) -> bool {
-        self.programs.iter().all(|program| find(program).is_some())
+        self.programs.iter().all(|program| is_there(program))
+    }
+}
+
+/// A program, or `python3:MODULE`: Debian packs parts of Python's library apart.
+fn is_there(program: &str) -> bool {
+    match program.split_once(':') {
+        Some((python, module)) => {
+            let import = Command::new(python).args(["-c", &format!("import {module}")]).output();
+            import.is_ok_and(|output| output.status.success())
+        }
+        None => find(program).is_some(),
     }
 }
 

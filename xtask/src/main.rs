@@ -21,6 +21,7 @@ cargo xtask test [unit|platform|conformance|interop|all] [--yes] [--debug]
     installed when the machine allows it (root, apt) and you agree: --yes, CI=true, or the answer to a question on a terminal.
     Else what is left out is named in the summary; with CI=true it counts as failed.
     --debug plays conformance and interop against the debug build instead of a release build.
+cargo xtask setup [--yes]   only that installing
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
 cargo xtask bench     benchmarks (arguments are handed to cargo bench)
 cargo xtask tidy      the house rules that no other tool knows";
@@ -31,6 +32,10 @@ fn main() -> ExitCode {
     let ok = match words.as_slice() {
         ["test", options @ ..] => match test::Options::parse(options) {
             Ok(options) => test::run(&options),
+            Err(word) => return misused(&word),
+        },
+        ["setup", options @ ..] => match test::Options::parse(options) {
+            Ok(options) => machine::provide(options.consent),
             Err(word) => return misused(&word),
         },
         ["check"] => check::run(),

@@ -13,7 +13,7 @@ const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 #[derive(Debug)]
 pub(crate) struct Options {
     parts: Vec<&'static str>,
-    consent: Consent,
+    pub(crate) consent: Consent,
     debug: bool,
 }
 

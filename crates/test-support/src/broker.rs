@@ -251,3 +251,23 @@ fn management(method: &str, path: &str) -> http1::Request {
         .header("Authorization", "Basic Z3Vlc3Q6Z3Vlc3Q=")
         .header("Content-Type", "application/json")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crashed_redis_comes_back_with_its_data() {
+        let Some(mut redis) = Redis::start("a_crashed_redis_comes_back_with_its_data") else { return };
+        let port = redis.port().to_string();
+        let ask = |words: &[&str]| {
+            let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        assert_eq!(ask(&["set", "k", "v"]), "OK");
+        redis.crash();
+        assert_eq!(ask(&["get", "k"]), "");
+        redis.restart();
+        poll::until("the value is back", Duration::from_secs(5), || ask(&["get", "k"]) == "v");
+    }
+}

@@ -4,6 +4,7 @@
 //! fails. The table, with the packages that bring each tool, is `tests/tools.txt`, which `cargo xtask test` reads too.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The project's root directory.
 pub fn root() -> PathBuf {
@@ -30,7 +31,18 @@ pub struct Tool {
 impl Tool {
     /// The programs that are not there.
     pub fn missing(&self) -> Vec<&str> {
-        self.programs.iter().map(String::as_str).filter(|program| find(program).is_none()).collect()
+        self.programs.iter().map(String::as_str).filter(|program| !is_there(program)).collect()
+    }
+}
+
+/// A program, or `python3:MODULE`: Debian packs parts of Python's library apart.
+fn is_there(program: &str) -> bool {
+    match program.split_once(':') {
+        Some((python, module)) => {
+            let import = Command::new(python).args(["-c", &format!("import {module}")]).output();
+            import.is_ok_and(|output| output.status.success())
+        }
+        None => find(program).is_some(),
     }
 }
 
