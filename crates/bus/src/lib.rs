@@ -28,6 +28,8 @@ mod inbox;
 pub mod listener;
 pub mod metrics;
 pub mod transport;
+#[cfg(feature = "server")]
+pub mod webhook;
 
 pub use bus::{Announcement, Bus, Options, Scope, Trace};
 pub use error::{Failure, PublishError};
