@@ -1,20 +1,35 @@
 //! What Spring Boot does at start: files, profiles, imports, environment and arguments become one Environment.
+//!
+//! Two rounds, as in Boot: first everything that needs no profile, then, with the active profiles known, the documents and
+//! files that do. An import lies above the document that asks for it, what a profile brings above both.
+
+mod config_tree;
+mod contributors;
+mod files;
+mod inputs;
+mod profiles;
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use crate::{Environment, Problem, PropertySource, flatten, yaml};
+use contributors::Contributors;
+
+use crate::{Environment, Problem, PropertySource};
 
 /// What an import comes back as.
 pub type Imported<'a> = Pin<Box<dyn Future<Output = Result<Vec<PropertySource>, Problem>> + Send + 'a>>;
 
 /// Something that `spring.config.import` can name by a scheme, such as `configserver:`.
+///
+/// It is asked twice: with profile `default` before the active profiles are known, then with those, unless none is active.
+/// Both answers count, the second above the first. Imports and profile settings inside the answers are ignored.
 pub trait Importer: Send + Sync {
     /// The scheme, without the colon.
     fn scheme(&self) -> &'static str;
 
-    /// The sources at a location (what follows the scheme), highest precedence first.
+    /// The sources at a location (what follows the scheme), highest precedence first. With `optional`, a source that
+    /// cannot be had is an empty list.
     fn import<'a>(
         &'a self,
         location: &'a str,
@@ -29,6 +44,7 @@ pub trait Importer: Send + Sync {
 pub struct Loader<'i> {
     defaults: Vec<String>,
     config_path: Option<PathBuf>,
+    directory: Option<PathBuf>,
     args: Vec<String>,
     vars: Vec<(String, String)>,
     importers: Vec<&'i dyn Importer>,
@@ -41,7 +57,7 @@ impl std::fmt::Debug for Loader<'_> {
 }
 
 impl<'i> Loader<'i> {
-    /// Nothing given yet: no files are read but `./application.*` and `./config/application.*`.
+    /// Nothing given yet: no files are read but `./application.*`, `./config/application.*` and `./config/*/application.*`.
     pub fn new() -> Self {
         Self::default()
     }
@@ -53,10 +69,17 @@ impl<'i> Loader<'i> {
         self
     }
 
-    /// `--config`: a file, or a directory with `application.*`.
+    /// `--config`: a file, or a directory with `application.*`, in place of the usual directories.
     #[must_use]
     pub fn config_path(mut self, path: Option<PathBuf>) -> Self {
         self.config_path = path;
+        self
+    }
+
+    /// Where relative paths begin; the working directory if not said.
+    #[must_use]
+    pub fn directory(mut self, directory: PathBuf) -> Self {
+        self.directory = Some(directory);
         self
     }
 
@@ -82,25 +105,16 @@ impl<'i> Loader<'i> {
     }
 
     /// Reads everything.
-    #[expect(clippy::unused_async, reason = "importers are asked here")]
     pub async fn load(self) -> Result<Environment, Problem> {
-        let mut sources = Vec::new();
-        let args = self.args.iter().filter_map(|arg| arg.strip_prefix("--")?.split_once('='));
-        sources.push(PropertySource::of_pairs("commandLineArgs", args));
-        sources.push(PropertySource::of_variables("systemEnvironment", self.vars));
-        if let Some(path) = &self.config_path {
-            let bytes = std::fs::read(path)
-                .map_err(|e| Problem::new(crate::codes::FILE_UNREADABLE, e.to_string()))?;
-            let name = path.display().to_string();
-            for document in yaml::parse_bytes(&bytes, &name)?.iter().rev() {
-                sources.push(PropertySource::new(name.clone(), flatten::document(document)));
-            }
-        }
-        for text in self.defaults.iter().rev() {
-            for document in yaml::parse(text, "defaults")?.iter().rev() {
-                sources.push(PropertySource::new("defaults", flatten::document(document)));
-            }
-        }
-        Ok(Environment::new(sources, Vec::new()))
+        let above = inputs::sources(&self.args, self.vars)?;
+        let mut contributors = Contributors::new(above, self.importers, self.directory.unwrap_or_default());
+        contributors.start(self.config_path.as_deref(), &self.defaults)?;
+        contributors.import(None).await?;
+        let profiles = contributors.profiles()?;
+        contributors.import(Some(&profiles)).await?;
+        Ok(contributors.environment(Some(&profiles)))
     }
 }
+
+#[cfg(test)]
+mod tests;
