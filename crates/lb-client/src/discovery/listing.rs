@@ -146,32 +146,31 @@ impl Book {
     /// Replaces the list of one service.
     pub fn replace(&self, service: &str, instances: Vec<Instance>) {
         if self.listing(service).replace(instances) {
-            self.tell_services();
+            self.tell_services(self.present());
         }
     }
 
-    /// Replaces everything: services that `lists` does not name become empty.
-    pub fn replace_all(&self, mut lists: HashMap<String, Vec<Instance>>) {
-        let mut changed = false;
+    /// Replaces everything: services that `lists` does not have become empty. `names` (sorted) are the services
+    /// told to those who ask for them, which need not be the keys: Eureka lists applications and looks up virtual hosts.
+    pub fn replace_all(&self, mut lists: HashMap<String, Vec<Instance>>, names: Vec<String>) {
         for (service, listing) in self.listings.load().iter() {
-            changed |= listing.replace(lists.remove(service).unwrap_or_default());
+            listing.replace(lists.remove(service).unwrap_or_default());
         }
         for (service, instances) in lists {
-            changed |= self.listing(&service).replace(instances);
+            self.listing(&service).replace(instances);
         }
-        if changed {
-            self.tell_services();
-        }
+        self.tell_services(names);
     }
 
-    fn tell_services(&self) {
+    fn present(&self) -> Vec<String> {
         let listings = self.listings.load();
-        let mut names: Vec<String> = listings
-            .iter()
-            .filter(|(_, listing)| !listing.instances().is_empty())
-            .map(|(name, _)| name.clone())
-            .collect();
+        let present = listings.iter().filter(|(_, listing)| !listing.instances().is_empty());
+        let mut names: Vec<String> = present.map(|(name, _)| name.clone()).collect();
         names.sort();
+        names
+    }
+
+    fn tell_services(&self, names: Vec<String>) {
         let told = self.services.send_if_modified(|known| {
             let differs = **known != *names;
             if differs {
@@ -231,7 +230,7 @@ mod tests {
         let book = Book::default();
         book.replace("orders", vec![instance("a")]);
         let seen = book.watch_services();
-        book.replace_all(HashMap::from([("stock".to_owned(), vec![instance("b")])]));
+        book.replace_all(HashMap::from([("stock".to_owned(), vec![instance("b")])]), vec!["stock".to_owned()]);
         assert_eq!(**seen.borrow(), ["stock".to_owned()]);
         assert!(book.listing("orders").instances().is_empty());
     }

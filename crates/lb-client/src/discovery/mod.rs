@@ -3,6 +3,7 @@
 //! Every source publishes into `Listing`s. A list that was known once is kept while its source is away.
 
 mod composite;
+mod eureka;
 mod listing;
 mod simple;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use composite::Composite;
+pub use eureka::Eureka;
 pub use listing::{Book, Listing};
 pub use simple::Simple;
 

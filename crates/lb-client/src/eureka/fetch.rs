@@ -1,0 +1,226 @@
+//! Keeps the local copy of the registry: everything once, then deltas, everything again when the hash code differs.
+//!
+//! A stock server is asked every 30 s. One of ours rings when something changed (`push`); it is then asked at once,
+//! and otherwise only now and then, in case a ring was lost.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use reqwest::{Method, StatusCode};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use url::Url;
+use wellspring_wire::eureka::{Applications, Status, json};
+
+use super::copy::{Applied, Copy};
+use super::push::Push;
+use super::settings::ClientSettings;
+use super::transport::{Call, Reply, Transport, TransportError};
+use crate::discovery::Eureka;
+
+/// First wait after a failure before anything was ever fetched; doubled up to the interval.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// With push, the registry is asked this many times less often.
+const PUSHED_SLOWER: u32 = 10;
+
+/// The task that fetches, and what it knows.
+pub(crate) struct Fetch {
+    transport: Arc<Transport>,
+    settings: ClientSettings,
+    push: Option<reqwest::Client>,
+    copy: Arc<Mutex<Copy>>,
+    discovery: Arc<Eureka>,
+    /// Whether anything was fetched yet; the error of the last attempt until then.
+    first: watch::Sender<Option<Result<(), String>>>,
+}
+
+/// What others may ask a fetch that runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    copy: Arc<Mutex<Copy>>,
+    first: watch::Receiver<Option<Result<(), String>>>,
+}
+
+impl Fetched {
+    /// The status that the registry has for an instance.
+    pub(crate) fn status_of(&self, application: &str, id: &str) -> Option<Status> {
+        self.copy.lock().status_of(application, id)
+    }
+
+    /// Waits for the end of the first attempt.
+    pub(crate) async fn first_attempt(&self) -> Result<(), String> {
+        let mut first = self.first.clone();
+        match first.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Ok(())),
+            Err(_) => Err("fetching was stopped".to_owned()),
+        }
+    }
+}
+
+impl Fetch {
+    /// `push` is the client for streams, without a read time-out of a few seconds; `None`: only poll.
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        settings: ClientSettings,
+        push: Option<reqwest::Client>,
+        discovery: Arc<Eureka>,
+    ) -> Self {
+        Self { transport, settings, push, copy: Arc::default(), discovery, first: watch::Sender::new(None) }
+    }
+
+    pub(crate) fn fetched(&self) -> Fetched {
+        Fetched { copy: Arc::clone(&self.copy), first: self.first.subscribe() }
+    }
+
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let interval = self.settings.fetch_interval();
+        let slowest = interval * self.settings.cache_refresh_executor_exponential_back_off_bound.max(1);
+        let mut delay = interval;
+        let mut retry = FIRST_RETRY;
+        let mut stream: Option<Push> = None;
+        let mut without_push: HashSet<Url> = HashSet::new();
+        loop {
+            let outcome = tokio::select! {
+                outcome = tokio::time::timeout(interval.max(Duration::from_secs(10)), self.refresh()) => outcome,
+                () = stop.cancelled() => return,
+            };
+            let server = match outcome {
+                Ok(Ok(server)) => {
+                    (delay, retry) = (interval, FIRST_RETRY);
+                    server
+                }
+                Ok(Err(error)) => {
+                    self.report(&error.to_string());
+                    if matches!(error, TransportError::TimedOut { .. }) {
+                        delay = (delay * 2).min(slowest);
+                    }
+                    None
+                }
+                Err(_) => {
+                    self.report("no answer within the interval");
+                    delay = (delay * 2).min(slowest);
+                    None
+                }
+            };
+            if stream.is_none() {
+                stream = self.open(server, &mut without_push).await;
+            }
+            let wait = match (&stream, self.copy.lock().needs_everything() && self.is_new()) {
+                (_, true) => {
+                    retry = (retry * 2).min(interval);
+                    retry / 2
+                }
+                (Some(_), false) => delay * PUSHED_SLOWER,
+                (None, false) => delay,
+            };
+            if !self.wait(Instant::now() + wait, &mut stream, &stop).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the registry is to be asked; false: stop.
+    async fn wait(&self, until: Instant, stream: &mut Option<Push>, stop: &CancellationToken) -> bool {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return false,
+                () = sleep_until(until) => return true,
+                event = Push::next(stream) => match event {
+                    // The list came along: no need to ask.
+                    Some(Some(delta)) if self.apply(&delta) == Applied::Whole { changed: true } => {}
+                    Some(_) => return true,
+                    None => {
+                        debug!("registry's push ended");
+                        *stream = None;
+                        return true;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        server: Option<super::servers::Server>,
+        without_push: &mut HashSet<Url>,
+    ) -> Option<Push> {
+        let (http, server) = (self.push.as_ref()?, server?);
+        if without_push.contains(&server.base) {
+            return None;
+        }
+        let push = Push::open(http, &server).await;
+        if push.is_none() {
+            without_push.insert(server.base);
+        }
+        push
+    }
+
+    fn is_new(&self) -> bool {
+        !matches!(*self.first.borrow(), Some(Ok(())))
+    }
+
+    fn report(&self, error: &str) {
+        if self.is_new() {
+            self.first.send_replace(Some(Err(error.to_owned())));
+        }
+        warn!(error, "registry not fetched, the last list is kept");
+    }
+
+    /// One fetch; gives the server that answered.
+    async fn refresh(&self) -> Result<Option<super::servers::Server>, TransportError> {
+        let full = self.settings.disable_delta
+            || self.settings.registry_refresh_single_vip_address.is_some()
+            || self.copy.lock().needs_everything();
+        if !full {
+            let reply = self.get(Call::Delta, &["apps", "delta"]).await?;
+            if reply.status == StatusCode::OK && self.apply(&read(&reply)?) != Applied::Differs {
+                return Ok(Some(reply.server));
+            }
+            // No delta is given, or it does not lead to what the registry has.
+            debug!(status = %reply.status, "delta not usable, fetching everything");
+        }
+        let vip = self.settings.registry_refresh_single_vip_address.as_deref();
+        let path: &[&str] = match &vip {
+            Some(vip) => &["vips", vip],
+            None => &["apps", ""],
+        };
+        let reply = self.get(Call::Other, path).await?;
+        self.copy.lock().replace(&read(&reply)?);
+        self.publish();
+        if self.is_new() {
+            info!(server = %reply.server.base, "registry fetched");
+        }
+        self.first.send_replace(Some(Ok(())));
+        Ok(Some(reply.server))
+    }
+
+    async fn get(&self, call: Call, path: &[&str]) -> Result<Reply, TransportError> {
+        let regions = self.settings.fetch_remote_regions_registry.as_deref().filter(|text| !text.trim().is_empty());
+        let query: Vec<(&str, &str)> = regions.map(|regions| ("regions", regions)).into_iter().collect();
+        self.transport.send(call, Method::GET, path, &query, None).await
+    }
+
+    fn apply(&self, delta: &Applications) -> Applied {
+        let applied = self.copy.lock().apply(delta);
+        if matches!(applied, Applied::Whole { changed: true }) {
+            self.publish();
+        }
+        applied
+    }
+
+    fn publish(&self) {
+        let (lists, names) = self.copy.lock().lists(self.settings.filter_only_up_instances);
+        self.discovery.publish(lists, names);
+    }
+}
+
+fn read(reply: &Reply) -> Result<Applications, TransportError> {
+    json::read_applications(&reply.body).map_err(|error| TransportError::Body {
+        server: reply.server.base.clone(),
+        message: error.to_string(),
+    })
+}

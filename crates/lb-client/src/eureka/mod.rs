@@ -1,0 +1,20 @@
+//! A client of Eureka registries, stock ones and ours: our own registration, everybody's instances.
+
+mod copy;
+mod fetch;
+mod own;
+mod push;
+mod register;
+mod servers;
+mod settings;
+mod status;
+mod transport;
+
+pub use own::Own;
+pub use settings::{ClientSettings, InstanceSettings};
+pub use status::{HealthHandler, of_health};
+pub use wellspring_wire::eureka::{InstanceInfo, Status};
+
+pub(crate) use fetch::Fetch;
+pub(crate) use register::Registration;
+pub(crate) use transport::Transport;
