@@ -4,39 +4,99 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use wellspring_properties::{Environment, Problem};
+use wellspring_telemetry::Meters;
 
-use crate::Balancer;
-use crate::discovery::Discovery;
-use crate::http::retry::RetryPolicy;
-use crate::http::{CallError, RequestBuilder, balance};
+use crate::balancer::Balancer;
+use crate::discovery::{Composite, Discovery, Simple};
+use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
+use crate::http::{CallError, Options, RequestBuilder, balance};
 use crate::pick::RoundRobin;
-use crate::supplier::RetryAware;
+use crate::settings::{LoadBalancerSettings, ServiceSettings};
+use crate::{codes, pick, supplier};
 
-/// Calls services by name. Cloning shares everything.
+/// Calls services by name, and registers this process where a registry is configured. Cloning shares everything.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
 struct Inner {
     discovery: Arc<dyn Discovery>,
     http: reqwest::Client,
-    balancers: ArcSwap<HashMap<String, Arc<Balancer>>>,
+    settings: LoadBalancerSettings,
+    services: ArcSwap<HashMap<String, Arc<Service>>>,
     making: Mutex<()>,
-    retry: Arc<RetryPolicy>,
+    eureka: Option<Connection>,
+    registration: ArcSwapOption<Registration>,
+    stop: CancellationToken,
+}
+
+/// What calls to one service need.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) balancer: Arc<Balancer>,
+    pub(crate) settings: ServiceSettings,
 }
 
 impl Client {
-    /// A client over a discovery source and an HTTP client of yours, with Spring's defaults.
+    /// A client over a discovery source and an HTTP client of yours, with Spring's defaults and no registry.
     pub fn new(discovery: Arc<dyn Discovery>, http: reqwest::Client) -> Self {
-        let retry = Arc::new(RetryPolicy::default());
+        let stop = CancellationToken::new();
+        Self::assemble(discovery, http, LoadBalancerSettings::default(), None, stop)
+    }
+
+    /// From `eureka.client.*`, `spring.cloud.discovery.*` and `spring.cloud.loadbalancer.*`. With a registry
+    /// configured it starts to fetch at once, so it must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When a setting has the wrong type, an unknown word, or a URL that is none.
+    pub fn from_env(env: &Environment, _meters: &Meters) -> Result<Self, Problem> {
+        let http = crate::http::client(Options::default()).map_err(|error| http_problem(&error))?;
+        let settings = LoadBalancerSettings::from_env(env)?;
+        let eureka: ClientSettings = env.bind("eureka.client")?;
+        let stop = CancellationToken::new();
+        let mut sources: Vec<Arc<dyn Discovery>> = Vec::new();
+        let mut connection = None;
+        if env.get_as("spring.cloud.discovery.enabled")?.unwrap_or(true) {
+            if env.contains("spring.cloud.discovery.client.simple.instances") {
+                sources.push(Arc::new(Simple::from_env(env)?));
+            }
+            if eureka.is_configured() {
+                let open = Connection::open(env, eureka, &stop)?;
+                sources.push(open.discovery());
+                connection = Some(open);
+            }
+        }
+        let discovery: Arc<dyn Discovery> = match sources.pop() {
+            Some(only) if sources.is_empty() => only,
+            None => Arc::new(Simple::default()),
+            Some(last) => {
+                sources.push(last);
+                Arc::new(Composite::new(sources))
+            }
+        };
+        Ok(Self::assemble(discovery, http, settings, connection, stop))
+    }
+
+    fn assemble(
+        discovery: Arc<dyn Discovery>,
+        http: reqwest::Client,
+        settings: LoadBalancerSettings,
+        eureka: Option<Connection>,
+        stop: CancellationToken,
+    ) -> Self {
         Self(Arc::new(Inner {
             discovery,
             http,
-            balancers: ArcSwap::default(),
+            settings,
+            services: ArcSwap::default(),
             making: Mutex::new(()),
-            retry,
+            eureka,
+            registration: ArcSwapOption::empty(),
+            stop,
         }))
     }
 
@@ -52,36 +112,114 @@ impl Client {
 
     /// The balancer of a service, made on first use and then always the same.
     pub fn balancer(&self, service: &str) -> Arc<Balancer> {
-        if let Some(known) = self.0.balancers.load().get(service) {
+        Arc::clone(&self.service(service).balancer)
+    }
+
+    /// What holds for calls to a service: retry, sticky cookie, forwarded headers.
+    pub fn settings(&self, service: &str) -> ServiceSettings {
+        self.service(service).settings.clone()
+    }
+
+    pub(crate) fn service(&self, service: &str) -> Arc<Service> {
+        if let Some(known) = self.0.services.load().get(service) {
             return Arc::clone(known);
         }
         let service = service.to_lowercase();
         let _making = self.0.making.lock();
-        let all = self.0.balancers.load();
+        let all = self.0.services.load();
         if let Some(known) = all.get(&service) {
             return Arc::clone(known);
         }
+        // Every service's words were checked when the client was made; a service of its own none are known for has
+        // the global ones.
+        let settings = self.0.settings.service(&service).unwrap_or_else(|_| ServiceSettings::default());
+        let picker = pick::named(&settings.picker).unwrap_or_else(|| Box::new(RoundRobin::default()));
         let listing = self.0.discovery.listing(&service);
-        let balancer = Arc::new(Balancer::new(
-            &service,
-            listing,
-            vec![Box::new(RetryAware)],
-            Box::new(RoundRobin::default()),
-        ));
+        let balancer = Arc::new(Balancer::new(&*service, listing, supplier::steps(&settings), picker));
+        let made = Arc::new(Service { balancer, settings });
         let mut more = HashMap::clone(&all);
-        more.insert(service, Arc::clone(&balancer));
-        self.0.balancers.store(Arc::new(more));
-        balancer
-    }
-
-    pub(crate) fn retry_policy(&self, _service: &str) -> Arc<RetryPolicy> {
-        Arc::clone(&self.0.retry)
+        more.insert(service, Arc::clone(&made));
+        self.0.services.store(Arc::new(more));
+        made
     }
 
     pub(crate) fn balanced_service(&self, address: &str) -> Result<Option<String>, CallError> {
-        balance::service_in(address, |service| {
-            self.0.discovery.services().iter().any(|known| known == service)
-        })
+        let known = |service: &str| {
+            self.0.settings.enabled() && self.0.discovery.services().iter().any(|known| known == service)
+        };
+        balance::service_in(address, known)
+    }
+
+    /// Whether this process is to register itself: a registry is configured and nothing says no.
+    pub fn registers(&self) -> bool {
+        self.0.eureka.as_ref().is_some_and(Connection::registers)
+    }
+
+    /// Registers this process and keeps the lease until `deregister`. Does nothing where no registry is
+    /// configured. A registry that is away is tried again until it is there.
+    ///
+    /// # Errors
+    /// Only with `should-enforce-registration-at-init`: when the first attempt fails.
+    pub async fn register(&self, own: Own) -> Result<(), Problem> {
+        let Some(eureka) = self.0.eureka.as_ref().filter(|eureka| eureka.registers()) else { return Ok(()) };
+        let registration = Arc::new(eureka.register(own));
+        if let Some(earlier) = self.0.registration.swap(Some(Arc::clone(&registration))) {
+            earlier.leave().await;
+        }
+        if eureka.settings().should_enforce_registration_at_init {
+            registration.first_attempt().await.map_err(|error| registry_problem(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of the first fetch.
+    ///
+    /// # Errors
+    /// Only with `should-enforce-fetch-registry-at-init`: when it fails.
+    pub async fn first_fetch(&self) -> Result<(), Problem> {
+        let Some(eureka) = &self.0.eureka else { return Ok(()) };
+        let Some(fetched) = eureka.fetched() else { return Ok(()) };
+        match fetched.first_attempt().await {
+            Err(error) if eureka.settings().should_enforce_fetch_registry_at_init => {
+                Err(registry_problem(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reports another status to the registry.
+    pub fn set_status(&self, status: Status) {
+        if let Some(registration) = &*self.0.registration.load() {
+            registration.set_status(status);
+        }
+    }
+
+    /// Reports what `handler` says from now on, when `eureka.client.healthcheck.enabled` is true.
+    pub fn set_health_handler(&self, handler: HealthHandler) {
+        let enabled = self.0.eureka.as_ref().is_some_and(|eureka| eureka.settings().healthcheck.enabled);
+        if let Some(registration) = self.0.registration.load().as_ref().filter(|_| enabled) {
+            registration.set_health(handler);
+        }
+    }
+
+    /// The status that the registry has for this process; overrides show here.
+    pub fn remote_status(&self) -> Option<Status> {
+        let registration = self.0.registration.load();
+        let (application, id) = registration.as_ref()?.identity();
+        self.0.eureka.as_ref()?.fetched()?.status_of(application, id)
+    }
+
+    /// Leaves the registry, best effort, within a few seconds.
+    pub async fn deregister(&self) {
+        if let Some(registration) = self.0.registration.swap(None) {
+            registration.leave().await;
+        }
+    }
+
+    /// Leaves the registry and stops fetching. Calls still work with the last list.
+    pub async fn close(&self) {
+        self.deregister().await;
+        self.0.stop.cancel();
     }
 
     /// A call to `lb://service/path`, or to any address.
@@ -115,8 +253,24 @@ impl Client {
     }
 }
 
+/// The tasks end with the last clone.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("services", &self.0.discovery.services()).finish_non_exhaustive()
     }
+}
+
+fn http_problem(error: &reqwest::Error) -> Problem {
+    Problem::new(codes::HTTP_CLIENT, format!("no HTTP client can be made: {error}"))
+}
+
+fn registry_problem(error: &str) -> Problem {
+    Problem::new(codes::REGISTRY, format!("the registry does not answer: {error}"))
+        .hint("check eureka.client.service-url.defaultZone, or leave out should-enforce-…-at-init")
 }

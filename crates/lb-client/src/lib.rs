@@ -4,14 +4,18 @@
 
 mod balancer;
 mod client;
+pub mod codes;
 pub mod discovery;
+pub mod eureka;
 pub mod http;
 mod instance;
 mod load;
 pub mod pick;
+pub mod settings;
 pub mod supplier;
 
 pub use balancer::Balancer;
 pub use client::Client;
+pub use eureka::{Own, Status};
 pub use instance::{Instance, Metadata};
 pub use load::{Ended, InFlight, Load, nanos};

@@ -37,9 +37,10 @@ const OF_RESILIENCE: [&str; 10] = [
 #[test]
 fn vectors() {
     // The one variable that the suite is told by.
-    let folder = std::env::vars()
-        .find(|(name, _)| name == "WELLSPRING_VECTORS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"), |(_, v)| PathBuf::from(v));
+    let folder = std::env::vars().find(|(name, _)| name == "WELLSPRING_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"),
+        |(_, v)| PathBuf::from(v),
+    );
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
@@ -65,9 +66,17 @@ fn vectors() {
             }
         }
     }
-    assert!(failures.is_empty(), "{} of {replayed} sequences differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {replayed} sequences differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
     println!("{replayed} sequences");
-    assert!(replayed > 0 || std::env::vars().any(|(name, _)| name == "WELLSPRING_VECTORS"), "nothing to replay");
+    assert!(
+        replayed > 0 || std::env::vars().any(|(name, _)| name == "WELLSPRING_VECTORS"),
+        "nothing to replay"
+    );
 }
 
 fn instances(list: &Value) -> Vec<Instance> {
@@ -110,13 +119,15 @@ fn bench(sequence: &Value) -> Bench {
                 )),
                 "weighted" => Box::new(Weighted),
                 "subset" => {
-                    let size = config["subsetSize"].as_u64().map_or(DEFAULT_SIZE, |size| usize::try_from(size).unwrap());
+                    let size = config["subsetSize"]
+                        .as_u64()
+                        .map_or(DEFAULT_SIZE, |size| usize::try_from(size).unwrap());
                     Box::new(Subset::new(&text("subsetInstanceId").unwrap_or_default(), size))
                 }
                 "same-instance" => Box::new(SameInstance::default()),
-                "sticky-cookie" => {
-                    Box::new(StickyCookie::new(text("cookieName").unwrap_or_else(|| DEFAULT_COOKIE.to_owned())))
-                }
+                "sticky-cookie" => Box::new(StickyCookie::new(
+                    text("cookieName").unwrap_or_else(|| DEFAULT_COOKIE.to_owned()),
+                )),
                 "retry-aware" => Box::new(RetryAware),
                 other => panic!("unknown supplier `{other}`"),
             }
@@ -159,7 +170,10 @@ fn select(sequence: &Value) -> Result<(), String> {
                 }
                 let chosen: Vec<Value> = (0..step["times"].as_u64().unwrap_or(1))
                     .map(|_| {
-                        bench.balancer.choose(&request).map_or(Value::Null, |chosen| chosen.instance_id().into())
+                        bench
+                            .balancer
+                            .choose(&request)
+                            .map_or(Value::Null, |chosen| chosen.instance_id().into())
                     })
                     .collect();
                 compare(number, "chosen", &Value::from(chosen), &expect["chosen"])?;
@@ -200,7 +214,9 @@ fn policy(config: &Value) -> RetryPolicy {
             "retryOnAllOperations" => policy.retry_on_all_operations = flag(),
             "retryOnAllExceptions" => policy.retry_on_all_exceptions = flag(),
             "avoidPreviousInstance" => policy.avoid_previous_instance = flag(),
-            "retryableStatusCodes" => policy.retryable_status_codes = serde_json::from_value(value.clone()).unwrap(),
+            "retryableStatusCodes" => {
+                policy.retryable_status_codes = serde_json::from_value(value.clone()).unwrap()
+            }
             other => panic!("unknown retry setting `{other}`"),
         }
     }
@@ -245,11 +261,20 @@ fn uris(sequence: &Value) -> Result<(), String> {
     for (number, step) in sequence["steps"].as_array().unwrap().iter().enumerate() {
         assert_eq!(step["op"], "uri");
         let real = real_address(step["original"].as_str().unwrap(), &instance(&step["instance"]));
-        compare(number, "uri", &Value::from(real.map_err(|error| error.to_string())?), &step["expect"]["uri"])?;
+        compare(
+            number,
+            "uri",
+            &Value::from(real.map_err(|error| error.to_string())?),
+            &step["expect"]["uri"],
+        )?;
     }
     Ok(())
 }
 
 fn compare(step: usize, what: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
-    if ours == theirs { Ok(()) } else { Err(format!("step {step}: {what} is {ours}, the original has {theirs}")) }
+    if ours == theirs {
+        Ok(())
+    } else {
+        Err(format!("step {step}: {what} is {ours}, the original has {theirs}"))
+    }
 }

@@ -230,7 +230,10 @@ mod tests {
         let book = Book::default();
         book.replace("orders", vec![instance("a")]);
         let seen = book.watch_services();
-        book.replace_all(HashMap::from([("stock".to_owned(), vec![instance("b")])]), vec!["stock".to_owned()]);
+        book.replace_all(
+            HashMap::from([("stock".to_owned(), vec![instance("b")])]),
+            vec!["stock".to_owned()],
+        );
         assert_eq!(**seen.borrow(), ["stock".to_owned()]);
         assert!(book.listing("orders").instances().is_empty());
     }

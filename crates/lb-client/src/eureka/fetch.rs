@@ -199,7 +199,8 @@ impl Fetch {
     }
 
     async fn get(&self, call: Call, path: &[&str]) -> Result<Reply, TransportError> {
-        let regions = self.settings.fetch_remote_regions_registry.as_deref().filter(|text| !text.trim().is_empty());
+        let regions =
+            self.settings.fetch_remote_regions_registry.as_deref().filter(|text| !text.trim().is_empty());
         let query: Vec<(&str, &str)> = regions.map(|regions| ("regions", regions)).into_iter().collect();
         self.transport.send(call, Method::GET, path, &query, None).await
     }

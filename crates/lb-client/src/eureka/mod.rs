@@ -1,5 +1,6 @@
 //! A client of Eureka registries, stock ones and ours: our own registration, everybody's instances.
 
+mod connection;
 mod copy;
 mod fetch;
 mod own;
@@ -15,6 +16,5 @@ pub use settings::{ClientSettings, InstanceSettings};
 pub use status::{HealthHandler, of_health};
 pub use wellspring_wire::eureka::{InstanceInfo, Status};
 
-pub(crate) use fetch::Fetch;
+pub(crate) use connection::{Connection, without_credentials};
 pub(crate) use register::Registration;
-pub(crate) use transport::Transport;

@@ -33,7 +33,10 @@ impl Push {
             request = request.header(AUTHORIZATION, value);
         }
         let response = tokio::time::timeout(OPEN_TIMEOUT, request.send()).await.ok()?.ok()?;
-        let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let is_stream = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         if !response.status().is_success() || !is_stream {
             return None;
         }
@@ -53,7 +56,8 @@ impl Push {
     async fn event(&mut self) -> Option<Option<Applications>> {
         loop {
             if let Some(event) = self.lines.next_event() {
-                let delta = (event.name == "delta").then(|| json::read_applications(event.data.as_bytes()).ok());
+                let delta =
+                    (event.name == "delta").then(|| json::read_applications(event.data.as_bytes()).ok());
                 return Some(delta.flatten());
             }
             let chunk = self.response.chunk().await.ok()??;

@@ -235,7 +235,8 @@ impl Keeper {
         let mut body = Vec::with_capacity(1024);
         json::write_instance(&self.info, &mut body);
         let path = ["apps", &self.info.app];
-        let outcome = self.transport.send(Call::Register, Method::POST, &path, &[], Some(Bytes::from(body))).await;
+        let outcome =
+            self.transport.send(Call::Register, Method::POST, &path, &[], Some(Bytes::from(body))).await;
         let failure = match outcome {
             Ok(reply) if reply.status == StatusCode::NO_CONTENT || reply.status == StatusCode::OK => {
                 info!(application = %self.info.app, id = self.info.id(), status = %self.info.status, "registered");
@@ -272,7 +273,9 @@ impl Keeper {
             return;
         }
         let path = ["apps", &self.info.app, self.info.id()];
-        match timeout(LEAVE_TIMEOUT, self.transport.send(Call::Cancel, Method::DELETE, &path, &[], None)).await {
+        match timeout(LEAVE_TIMEOUT, self.transport.send(Call::Cancel, Method::DELETE, &path, &[], None))
+            .await
+        {
             Ok(Ok(reply)) => info!(status = %reply.status, "left the registry"),
             Ok(Err(error)) => warn!(%error, "could not leave the registry"),
             Err(_) => warn!("could not leave the registry in time"),

@@ -55,7 +55,8 @@ pub(crate) fn authorization(url: &Url) -> Option<HeaderValue> {
 
 /// The value of an `Authorization` header; kept out of logs.
 pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))).ok()?;
+    let mut value =
+        HeaderValue::try_from(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -201,7 +202,11 @@ mod tests {
     fn the_own_zone_comes_first() {
         let settings = ClientSettings {
             availability_zones: [("us-east-1".to_owned(), "z1,z2".to_owned())].into(),
-            service_url: [("z2".to_owned(), "http://b/".to_owned()), ("z1".to_owned(), "http://a/,http://a2/".to_owned())].into(),
+            service_url: [
+                ("z2".to_owned(), "http://b/".to_owned()),
+                ("z1".to_owned(), "http://a/,http://a2/".to_owned()),
+            ]
+            .into(),
             ..ClientSettings::default()
         };
         for _ in 0..20 {

@@ -157,7 +157,10 @@ impl ClientSettings {
     pub(super) fn urls_of(&self, zone: &str) -> impl Iterator<Item = &str> {
         // A variable in the environment has no case: `EUREKA_CLIENT_SERVICEURL_DEFAULTZONE`.
         let default = || {
-            self.service_url.iter().find(|(key, _)| key.eq_ignore_ascii_case(DEFAULT_ZONE)).map(|(_, urls)| urls)
+            self.service_url
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(DEFAULT_ZONE))
+                .map(|(_, urls)| urls)
         };
         let urls = self.service_url.get(zone).or_else(default).map_or("", String::as_str);
         urls.split(',').map(str::trim).filter(|url| !url.is_empty())

@@ -37,7 +37,7 @@ impl Call {
 
 /// Why no server gave an answer.
 #[derive(Debug, Error)]
-pub enum TransportError {
+pub(crate) enum TransportError {
     /// The last server tried did not answer in time.
     #[error("{server} did not answer in time")]
     TimedOut {
@@ -134,7 +134,8 @@ impl Transport {
         query: &[(&str, &str)],
         body: Option<Bytes>,
     ) -> Result<Reply, TransportError> {
-        let mut request = self.request(server, method.clone(), path, query).header(ACCEPT, "application/json");
+        let mut request =
+            self.request(server, method.clone(), path, query).header(ACCEPT, "application/json");
         if let Some(accept) = self.accept.as_ref().filter(|_| *method == Method::GET) {
             request = request.header("X-Eureka-Accept", accept);
         }
@@ -178,10 +179,5 @@ impl Transport {
             Some(value) => request.header(AUTHORIZATION, value),
             None => request,
         }
-    }
-
-    /// The server that the next call goes to first.
-    pub(crate) fn server(&self) -> Option<Server> {
-        self.servers.lock().candidates(Instant::now()).into_iter().next()
     }
 }

@@ -124,9 +124,9 @@ impl RequestBuilder {
     }
 
     async fn send_balanced(&self, service: &str) -> Result<Response, CallError> {
-        let balancer = self.client.balancer(service);
-        let policy = self.client.retry_policy(service);
-        let mut attempts = Attempts::new(&policy, &self.method);
+        let known = self.client.service(service);
+        let policy = &known.settings.retry;
+        let mut attempts = Attempts::new(policy, &self.method);
         let mut instance: Option<Instance> = None;
         let mut again = Next::Other;
         loop {
@@ -140,7 +140,7 @@ impl RequestBuilder {
                         key: None,
                     };
                     let none = || CallError::NoInstance { service: service.to_owned() };
-                    balancer.choose(&request).ok_or_else(none)?
+                    known.balancer.choose(&request).ok_or_else(none)?
                 }
             };
             let address = real_address(&self.address, &current)?;

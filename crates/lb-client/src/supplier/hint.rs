@@ -22,6 +22,12 @@ impl Supplier for Hint {
         true
     }
 
+    fn concerns(&self, request: &Request<'_>) -> bool {
+        request.hint.is_some()
+            || self.configured.is_some()
+            || request.headers.is_some_and(|headers| headers.contains_key(self.header.as_str()))
+    }
+
     fn narrow(&self, request: &Request<'_>, instances: Instances) -> Instances {
         let header = request.headers.and_then(|headers| headers.get(self.header.as_str()));
         let asked = header.and_then(|value| value.to_str().ok()).filter(|text| !text.trim().is_empty());
