@@ -1,1 +1,30 @@
-//! Resilience4j's patterns as tower layers over state without I/O.
+//! Resilience4j's patterns for Rust: circuit breaker, retry, rate limiter, bulkhead, time limiter, cache.
+//!
+//! Every pattern is a *state* that does no I/O and takes the time as an argument – so its behaviour is pinned by recorded
+//! answers of Resilience4j 2.4.0 – and two thin shells around it: an async `call` and a [`tower::Layer`]. What a pattern
+//! refuses is a [`Rejection`]; stacks share one error type, which only has to be `From<Rejection>`.
+#![warn(missing_docs)]
+
+pub mod bulkhead;
+pub mod cache;
+pub mod circuit_breaker;
+mod clock;
+mod duration;
+mod instances;
+mod interval;
+pub mod rate_limiter;
+mod rejection;
+pub mod retry;
+pub mod time_limiter;
+mod verdict;
+
+pub use bulkhead::Bulkhead;
+pub use circuit_breaker::CircuitBreaker;
+pub use clock::{Clock, Nanos};
+pub use instances::{Instances, Named, Settings};
+pub use interval::{Interval, IntervalError};
+pub use rate_limiter::RateLimiter;
+pub use rejection::{Invalid, Rejection};
+pub use retry::Retry;
+pub use time_limiter::TimeLimiter;
+pub use verdict::{ErrorLists, Verdict};

@@ -1,0 +1,339 @@
+//! The breaker that is shared: a state machine behind a short lock, its listeners and its numbers.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::config::CircuitBreakerConfig;
+use super::event::{Event, Events};
+use super::state::{IllegalTransition, Machine, Outcome, State};
+use crate::clock::{Clock, Nanos};
+use crate::interval::Interval;
+use crate::rejection::{Invalid, Rejection};
+
+/// What a breaker's window holds; rates are percent, -1 while there are too few calls.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metrics {
+    /// Percent of failures.
+    pub failure_rate: f32,
+    /// Percent of slow calls.
+    pub slow_call_rate: f32,
+    /// Calls in the window.
+    pub buffered: u32,
+    /// Of these, the failed ones.
+    pub failed: u32,
+    /// Of these, the slow ones.
+    pub slow: u32,
+    /// Of the slow ones, the failed ones.
+    pub slow_failed: u32,
+    /// Calls refused since the state was entered.
+    pub not_permitted: u64,
+}
+
+impl Metrics {
+    /// Calls in the window that did not fail.
+    #[must_use]
+    pub const fn successful(&self) -> u32 {
+        self.buffered - self.failed
+    }
+
+    /// Slow calls that did not fail.
+    #[must_use]
+    pub const fn slow_successful(&self) -> u32 {
+        self.slow - self.slow_failed
+    }
+}
+
+type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+struct Shared {
+    name: Arc<str>,
+    clock: Clock,
+    machine: Mutex<Machine>,
+    /// A copy of the state for readers that need no lock.
+    state: AtomicU8,
+    refused: AtomicU64,
+    listeners: RwLock<Vec<Listener>>,
+}
+
+/// A circuit breaker; clones share their state.
+#[derive(Clone)]
+pub struct CircuitBreaker {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
+
+impl CircuitBreaker {
+    /// A breaker with these settings.
+    ///
+    /// # Errors
+    /// The first setting that it cannot work with.
+    pub fn new(name: &str, config: CircuitBreakerConfig) -> Result<Self, Invalid> {
+        let clock = Clock::new();
+        config.validate()?;
+        let interval = config.interval();
+        Ok(Self::build(name, config, interval, clock, clock.now()))
+    }
+
+    /// A breaker on a given time line, with a wait of its own: what `new` does when nothing is given.
+    ///
+    /// # Errors
+    /// The first setting that it cannot work with.
+    pub fn with_interval(
+        name: &str,
+        config: CircuitBreakerConfig,
+        interval: Interval,
+        start: Nanos,
+    ) -> Result<Self, Invalid> {
+        config.validate()?;
+        Ok(Self::build(name, config, interval, Clock::new(), start))
+    }
+
+    fn build(
+        name: &str,
+        config: CircuitBreakerConfig,
+        interval: Interval,
+        clock: Clock,
+        start: Nanos,
+    ) -> Self {
+        let machine = Machine::new(config, interval, start, fastrand::f64());
+        Self {
+            shared: Arc::new(Shared {
+                name: Arc::from(name),
+                clock,
+                state: AtomicU8::new(machine.state() as u8),
+                machine: Mutex::new(machine),
+                refused: AtomicU64::new(0),
+                listeners: RwLock::new(Vec::new()),
+            }),
+        }
+    }
+
+    /// The name it was made with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The settings it works with.
+    #[must_use]
+    pub fn config(&self) -> CircuitBreakerConfig {
+        self.shared.machine.lock().config().clone()
+    }
+
+    /// The time on the breaker's own time line.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        self.shared.clock.now()
+    }
+
+    /// Asks for a permission. A refusal is counted and published.
+    ///
+    /// # Errors
+    /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
+    pub fn acquire_at(&self, now: Nanos) -> Result<(), Rejection> {
+        // A closed breaker lets everything pass: nothing to write, so no lock.
+        if self.shared.state.load(Ordering::Acquire) == State::Closed as u8 {
+            return Ok(());
+        }
+        let (permitted, state) = self
+            .change(now, |machine, events| (machine.acquire(now, fastrand::f64(), events), machine.state()));
+        if permitted {
+            return Ok(());
+        }
+        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        Err(Rejection::CallNotPermitted { name: Arc::clone(&self.shared.name), state: state.as_str() })
+    }
+
+    /// Gives back a permission that was not used.
+    pub fn release_at(&self, now: Nanos) {
+        self.change(now, |machine, _| machine.release());
+    }
+
+    /// Takes in how a call ended that took `duration` and ends at `now`.
+    pub fn record_at(&self, outcome: Outcome<'_>, duration: Duration, now: Nanos) {
+        self.change(now, |machine, events| machine.record(outcome, duration, now, fastrand::f64(), events));
+    }
+
+    /// Lets a state end that ends by itself; every other method does this too before it looks.
+    pub fn tick(&self, now: Nanos) {
+        self.change(now, |_, _| ());
+    }
+
+    /// When the present state ends by itself.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Nanos> {
+        self.shared.machine.lock().deadline()
+    }
+
+    /// Asks for a permission that records the outcome, and is given back when it is dropped unused.
+    ///
+    /// # Errors
+    /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
+    pub fn acquire(&self) -> Result<Permit, Rejection> {
+        let now = self.now();
+        self.acquire_at(now)?;
+        Ok(Permit { breaker: self.clone(), since: now, used: false })
+    }
+
+    /// Makes the call when the breaker permits it, and records how it ended: `failure` names an error that counts
+    /// against the callee, or says `None`.
+    ///
+    /// A call whose future is dropped before it ends records nothing.
+    ///
+    /// # Errors
+    /// The call's own, or the breaker's refusal.
+    pub async fn call<T, E, F>(
+        &self,
+        call: impl FnOnce() -> F,
+        failure: impl FnOnce(&Result<T, E>) -> Option<&'static str>,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<Rejection>,
+    {
+        let permit = self.acquire()?;
+        let result = call().await;
+        permit.end(failure(&result).map_or(Outcome::Success, Outcome::Failure));
+        result
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let now = self.now();
+        self.state_at(now)
+    }
+
+    /// The state at `now`.
+    #[must_use]
+    pub fn state_at(&self, now: Nanos) -> State {
+        self.change(now, |machine, _| machine.state())
+    }
+
+    /// What the window holds now.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics_at(self.now())
+    }
+
+    /// What the window holds at `now`; a time window is moved on.
+    #[must_use]
+    pub fn metrics_at(&self, now: Nanos) -> Metrics {
+        self.change(now, |machine, _| {
+            let (totals, minimum) = machine.totals(now);
+            Metrics {
+                failure_rate: totals.failure_rate(minimum),
+                slow_call_rate: totals.slow_rate(minimum),
+                buffered: totals.calls,
+                failed: totals.failed,
+                slow: totals.slow,
+                slow_failed: totals.slow_failed,
+                not_permitted: machine.not_permitted(),
+            }
+        })
+    }
+
+    /// Calls refused since the breaker was made, over all its states.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Takes the breaker to a state by hand.
+    ///
+    /// # Errors
+    /// When the original has no such transition.
+    pub fn transition_at(&self, to: State, now: Nanos) -> Result<(), IllegalTransition> {
+        self.change(now, |machine, events| machine.transition_by_hand(to, now, fastrand::f64(), events))
+            .map_err(|from| self.illegal(from, to))
+    }
+
+    /// Opens the breaker until `until`.
+    ///
+    /// # Errors
+    /// When the breaker cannot be opened from where it is.
+    pub fn open_until(&self, until: Nanos, now: Nanos) -> Result<(), IllegalTransition> {
+        self.change(now, |machine, events| machine.open_until(until, now, events))
+            .map_err(|from| self.illegal(from, State::Open))
+    }
+
+    /// Begins anew: closed, nothing counted.
+    pub fn reset_at(&self, now: Nanos) {
+        self.change(now, |machine, events| machine.reset(now, fastrand::f64(), events));
+    }
+
+    /// Calls `listener` with every event from now on, in the thread in which it happens.
+    pub fn on_event(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
+        self.shared.listeners.write().push(Arc::new(listener));
+    }
+
+    fn illegal(&self, from: State, to: State) -> IllegalTransition {
+        IllegalTransition { name: self.name().to_owned(), from, to }
+    }
+
+    /// One operation: what was due, then `operation`; listeners hear of it after the lock is gone.
+    fn change<'a, R>(&self, now: Nanos, operation: impl FnOnce(&mut Machine, &mut Events<'a>) -> R) -> R {
+        let mut due = Events::default();
+        let mut events = Events::default();
+        let result = {
+            let mut machine = self.shared.machine.lock();
+            if machine.deadline().is_some_and(|deadline| deadline <= now) {
+                machine.tick(now, fastrand::f64(), &mut due);
+            }
+            let result = operation(&mut machine, &mut events);
+            self.shared.state.store(machine.state() as u8, Ordering::Release);
+            result
+        };
+        self.publish(&due);
+        self.publish(&events);
+        result
+    }
+
+    fn publish(&self, events: &Events<'_>) {
+        if events.is_empty() {
+            return;
+        }
+        let listeners = self.shared.listeners.read();
+        for event in events.iter() {
+            for listener in listeners.iter() {
+                listener(event);
+            }
+        }
+    }
+}
+
+/// Leave to make one call. Dropped unused it goes back to the breaker.
+#[derive(Debug)]
+#[must_use = "a permission that is dropped goes back to the breaker"]
+pub struct Permit {
+    breaker: CircuitBreaker,
+    since: Nanos,
+    used: bool,
+}
+
+impl Permit {
+    /// The call ended; it took the time since the permission was given.
+    pub fn end(mut self, outcome: Outcome<'_>) {
+        self.used = true;
+        let now = self.breaker.now();
+        self.breaker.record_at(outcome, now.since(self.since), now);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.used {
+            self.breaker.release_at(self.breaker.now());
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The sliding windows: the last N calls, or the calls of the last N seconds.
+//!
+//! Both keep running totals, so that a rate costs a division, not a walk. Seconds are those of the wall clock: a time
+//! window of N spans between N-1 and N seconds, and reading it moves it on as recording does.
+
+use super::config::WindowType;
+use crate::clock::Nanos;
+
+/// Counted calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
+    pub(crate) slow: u32,
+    pub(crate) slow_failed: u32,
+}
+
+impl Totals {
+    const fn of(outcome: Recorded) -> Self {
+        Self {
+            calls: 1,
+            failed: outcome.failed as u32,
+            slow: outcome.slow as u32,
+            slow_failed: (outcome.failed && outcome.slow) as u32,
+        }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.slow += other.slow;
+        self.slow_failed += other.slow_failed;
+    }
+
+    const fn subtract(&mut self, other: Self) {
+        self.calls -= other.calls;
+        self.failed -= other.failed;
+        self.slow -= other.slow;
+        self.slow_failed -= other.slow_failed;
+    }
+
+    /// Percent of failures; -1 while there are fewer calls than `minimum`.
+    pub(crate) fn failure_rate(self, minimum: u32) -> f32 {
+        self.rate(self.failed, minimum)
+    }
+
+    /// Percent of slow calls; -1 while there are fewer calls than `minimum`.
+    pub(crate) fn slow_rate(self, minimum: u32) -> f32 {
+        self.rate(self.slow, minimum)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "the original computes rates in single precision")]
+    fn rate(self, part: u32, minimum: u32) -> f32 {
+        if self.calls == 0 || self.calls < minimum { -1.0 } else { part as f32 * 100.0 / self.calls as f32 }
+    }
+}
+
+/// What is kept of one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Recorded {
+    pub(crate) failed: bool,
+    pub(crate) slow: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Window {
+    /// Keeps nothing: the states that do not record.
+    Empty,
+    Count(CountWindow),
+    Time(TimeWindow),
+}
+
+impl Window {
+    pub(crate) fn new(kind: WindowType, size: u32, now: Nanos) -> Self {
+        match kind {
+            WindowType::CountBased => Self::Count(CountWindow::new(size)),
+            WindowType::TimeBased => Self::Time(TimeWindow::new(size, now)),
+        }
+    }
+
+    pub(crate) fn record(&mut self, outcome: Recorded, now: Nanos) -> Totals {
+        match self {
+            Self::Empty => Totals::default(),
+            Self::Count(window) => window.record(outcome),
+            Self::Time(window) => window.record(outcome, now),
+        }
+    }
+
+    pub(crate) fn totals(&mut self, now: Nanos) -> Totals {
+        match self {
+            Self::Empty => Totals::default(),
+            Self::Count(window) => window.totals,
+            Self::Time(window) => window.at(now),
+        }
+    }
+}
+
+/// The last N calls.
+#[derive(Debug)]
+pub(crate) struct CountWindow {
+    ring: Box<[Recorded]>,
+    /// Where the next call goes; what stands there is the oldest once the ring is full.
+    next: usize,
+    totals: Totals,
+}
+
+impl CountWindow {
+    fn new(size: u32) -> Self {
+        Self {
+            ring: vec![Recorded::default(); size.max(1) as usize].into_boxed_slice(),
+            next: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    fn record(&mut self, outcome: Recorded) -> Totals {
+        let full = self.totals.calls as usize == self.ring.len();
+        if let Some(slot) = self.ring.get_mut(self.next) {
+            if full {
+                self.totals.subtract(Totals::of(*slot));
+            }
+            *slot = outcome;
+        }
+        self.totals.add(Totals::of(outcome));
+        self.next += 1;
+        if self.next == self.ring.len() {
+            self.next = 0;
+        }
+        self.totals
+    }
+}
+
+/// The calls of the last N seconds, one bucket a second.
+#[derive(Debug)]
+pub(crate) struct TimeWindow {
+    buckets: Box<[Totals]>,
+    /// The newest second; its bucket is `second % size`.
+    second: u64,
+    totals: Totals,
+}
+
+impl TimeWindow {
+    fn new(size: u32, now: Nanos) -> Self {
+        Self {
+            buckets: vec![Totals::default(); size.max(1) as usize].into_boxed_slice(),
+            second: now.seconds(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// The totals at `now`, after what is too old has left.
+    fn at(&mut self, now: Nanos) -> Totals {
+        let size = self.buckets.len() as u64;
+        let elapsed = now.seconds().saturating_sub(self.second).min(size);
+        for _ in 0..elapsed {
+            self.second += 1;
+            if let Some(bucket) = bucket(&mut self.buckets, self.second) {
+                self.totals.subtract(std::mem::take(bucket));
+            }
+        }
+        self.second = self.second.max(now.seconds());
+        self.totals
+    }
+
+    fn record(&mut self, outcome: Recorded, now: Nanos) -> Totals {
+        self.at(now);
+        let outcome = Totals::of(outcome);
+        if let Some(bucket) = bucket(&mut self.buckets, self.second) {
+            bucket.add(outcome);
+        }
+        self.totals.add(outcome);
+        self.totals
+    }
+}
+
+fn bucket(buckets: &mut [Totals], second: u64) -> Option<&mut Totals> {
+    let index = usize::try_from(second % buckets.len().max(1) as u64).ok()?;
+    buckets.get_mut(index)
+}

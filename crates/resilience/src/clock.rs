@@ -1,0 +1,67 @@
+//! The one time line: nanoseconds since the Unix epoch that never go back.
+//!
+//! Time windows are aligned to whole seconds of the wall clock, everything else only needs differences. So the wall clock
+//! is read once, and from there on the monotonic clock carries it: a clock set back by an operator disturbs nothing.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Nanoseconds since the Unix epoch, on a time line that never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    /// This moment and `duration` later; the far end of the time line when that is too far.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whole seconds since the epoch.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+}
+
+/// A duration in nanoseconds; `u64::MAX` (584 years) for anything longer.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Where the shells take the time from. It follows tokio's clock, so tests can pause it.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+    epoch: u64,
+}
+
+impl Clock {
+    /// A clock that shows the wall clock's time now.
+    #[must_use]
+    pub fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one reading of the wall clock in this crate")]
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = Instant::now();
+        Self { start, epoch: nanos(wall) }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Nanos {
+        Nanos(self.epoch.saturating_add(nanos(self.start.elapsed())))
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,10 @@
+//! The rate limiter: so many permissions a period, with waiting by booking ahead.
+
+mod config;
+mod layer;
+mod limiter;
+mod state;
+
+pub use config::RateLimiterConfig;
+pub use layer::{RateLimiterLayer, RateLimiterService};
+pub use limiter::{Event, RateLimiter};
