@@ -18,7 +18,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, tools};
+use wellspring_test_support::{Daemon, Launch, Repository, http1, packages, poll, tools};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -29,7 +29,7 @@ fn python_services_register_find_and_leave_one_another() {
     if !tools::present("python_services_register_find_and_leave_one_another", &["python"]) {
         return;
     }
-    let python = virtual_environment();
+    let python = python();
     let registry = registry();
     let mut provider = Service::start(&python, &registry, "py-provider", &[]);
     let own = "/eureka/apps/PY-PROVIDER/py-provider-1";
@@ -73,7 +73,7 @@ fn a_python_service_that_dies_is_evicted() {
         return;
     }
     let registry = registry();
-    let mut service = Service::start(&virtual_environment(), &registry, "py-mortal", &[]);
+    let mut service = Service::start(&python(), &registry, "py-mortal", &[]);
     assert!(apps(&registry, "/eureka/apps/PY-MORTAL").is_some());
     service.process.kill().unwrap();
     // A lease lives for twice its duration, as in the original.
@@ -138,18 +138,11 @@ fn read(answers: &mut impl BufRead) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("the Python service said {line:?}: {error}"))
 }
 
-/// The Python of an environment that holds the client.
-fn virtual_environment() -> PathBuf {
-    let folder = tools::root().join("target/interop/python");
-    let python = folder.join("bin/python");
-    let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/eureka-py/requirements.txt");
-    install(&folder, &wanted, || {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(&wanted));
-    });
-    python
+fn python() -> PathBuf {
+    packages::python(
+        "eureka",
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/eureka-py/requirements.txt"),
+    )
 }
 
 // === Node, config server ===
@@ -227,15 +220,8 @@ struct Node(PathBuf);
 
 impl Node {
     fn install() -> Self {
-        let folder = tools::root().join("target/interop/node");
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/config-js");
-        install(&folder, &own.join("package.json"), || {
-            fs::create_dir_all(&folder).unwrap();
-            fs::copy(own.join("package.json"), folder.join("package.json")).unwrap();
-            run(Command::new("npm")
-                .args(["install", "--no-audit", "--no-fund", "--silent"])
-                .current_dir(&folder));
-        });
+        let folder = packages::node("config", &own.join("package.json"));
         fs::copy(own.join("load.js"), folder.join("load.js")).unwrap();
         Self(folder)
     }
@@ -251,24 +237,4 @@ impl Node {
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
-}
-
-// === Packages ===
-
-/// Runs `fill` unless the folder was filled for the same list of packages before.
-fn install(folder: &Path, list: &Path, fill: impl FnOnce()) {
-    static ONE_AT_A_TIME: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
-    let _held = ONE_AT_A_TIME.lock();
-    let mark = folder.join("installed");
-    let wanted = fs::read(list).unwrap();
-    if fs::read(&mark).is_ok_and(|present| present == wanted) {
-        return;
-    }
-    fill();
-    fs::write(&mark, wanted).unwrap();
-}
-
-fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(status.success(), "{command:?}: {status}");
 }

@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options) -> bool {
         part(&mut report, "conformance", across(options, &["conformance"]));
     }
     if options.wants("interop") {
-        part(&mut report, "interop", across(options, &["interop_spring", "interop_clients"]));
+        part(&mut report, "interop", across(options, &["interop_spring", "interop_clients", "interop_bus"]));
     }
     report.close()
 }
