@@ -1,0 +1,39 @@
+//! The lists: `apps`, `apps/delta`, `apps/APP`, `vips/V`, `svips/V`.
+
+use http::StatusCode;
+use http::request::Parts;
+use wellspring_daemon::Response;
+
+use super::path::Resource;
+use super::{Api, negotiate, reply};
+use crate::view::{Part, Whole};
+
+impl Api {
+    pub(super) fn list(&self, resource: &Resource<'_>, parts: &Parts) -> Response {
+        let Some(format) = negotiate::list(&parts.headers) else {
+            return self.error(StatusCode::NOT_ACCEPTABLE, parts);
+        };
+        let closed = !self.node.answers_lists() || (*resource == Resource::Delta && !self.delta);
+        if closed {
+            return self.error(StatusCode::FORBIDDEN, parts);
+        }
+        let form = negotiate::form(&parts.headers);
+        let part = match resource {
+            Resource::App(app) => Part::App(app.clone().into_owned()),
+            Resource::Vip(vip) => Part::Vip(vip.clone().into_owned()),
+            Resource::SecureVip(vip) => Part::SecureVip(vip.clone().into_owned()),
+            _ => {
+                let whole = if *resource == Resource::Delta { Whole::Delta } else { Whole::Apps };
+                let payload = self.node.whole(whole, format, form);
+                if negotiate::takes_gzip(&parts.headers) {
+                    return reply::gzipped(format, payload.gzip());
+                }
+                return reply::bytes(format, payload.plain());
+            }
+        };
+        match self.node.part(part, format, form) {
+            Some(bytes) => reply::bytes(format, bytes),
+            None => self.error(StatusCode::NOT_FOUND, parts),
+        }
+    }
+}

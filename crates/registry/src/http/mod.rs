@@ -1,0 +1,104 @@
+//! All paths of a registry. Handlers are thin: decode, one call into the node, encode.
+
+mod apps;
+mod batch;
+mod instances;
+mod negotiate;
+mod path;
+mod query;
+mod reply;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+use wellspring_daemon::{Response, Template};
+
+use crate::node::{Caller, Node};
+use path::Resource;
+use query::Query;
+
+/// Bodies of one instance: the original's are a few kilobytes.
+const INSTANCE_CAP: usize = 1024 * 1024;
+/// Batches of peers: 250 instances at most.
+const BATCH_CAP: usize = 16 * 1024 * 1024;
+
+/// The registry's side of the HTTP server. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    node: Arc<Node>,
+    /// Shown in error pages; the frame has taken it off the path.
+    context_path: Arc<str>,
+    delta: bool,
+}
+
+impl Api {
+    pub fn new(node: Arc<Node>, context_path: &str, delta: bool) -> Self {
+        Self { node, context_path: context_path.into(), delta }
+    }
+
+    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let Some(resource) = Resource::parse(parts.uri.path()) else {
+            return self.error(StatusCode::NOT_FOUND, &parts);
+        };
+        let mut response = self.resource(&resource, &parts, body).await;
+        response.extensions_mut().insert(Template(resource.template().into()));
+        response
+    }
+
+    async fn resource<B>(&self, resource: &Resource<'_>, parts: &Parts, body: B) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
+        if *method == Method::OPTIONS {
+            return reply::options(resource.allow());
+        }
+        if !resource.allows(method) {
+            return reply::not_allowed(resource.allow(), &self.context_path, parts);
+        }
+        let sends = *method == Method::POST;
+        if sends && negotiate::sent(&parts.headers).is_none() {
+            return self.error(StatusCode::UNSUPPORTED_MEDIA_TYPE, parts);
+        }
+        let Some(format) = negotiate::single(&parts.headers) else {
+            return self.error(StatusCode::NOT_ACCEPTABLE, parts);
+        };
+        let query = Query(parts.uri.query().unwrap_or_default());
+        match (resource, method) {
+            (Resource::Apps | Resource::Delta | Resource::Vip(_) | Resource::SecureVip(_), _) => {
+                self.list(resource, parts)
+            }
+            (Resource::App(_), &Method::GET) => self.list(resource, parts),
+            (Resource::App(app), _) => self.register(app, format, parts, body).await,
+            (Resource::Instance { app, id }, &Method::GET) => self.instance(self.node.instance(app, id), format, parts),
+            (Resource::Instance { app, id }, &Method::PUT) => self.renew(app, id, query, format, parts),
+            (Resource::Instance { app, id }, _) => self.cancel(app, id, parts),
+            (Resource::Override { app, id }, &Method::PUT) => self.override_status(app, id, query, parts),
+            (Resource::Override { app, id }, _) => self.lift_override(app, id, query, parts),
+            (Resource::Metadata { app, id }, _) => self.merge_metadata(app, id, query, parts),
+            (Resource::ById(id), _) => self.instance(self.node.find(id), format, parts),
+            (Resource::Batch, _) => self.batch(format, parts, body).await,
+            // Groups of Amazon are not managed here, as on every machine outside of Amazon.
+            (Resource::Asg, _) => self.error(StatusCode::BAD_REQUEST, parts),
+            (Resource::Status, _) => self.error(StatusCode::INTERNAL_SERVER_ERROR, parts),
+        }
+    }
+
+    fn error(&self, status: StatusCode, parts: &Parts) -> Response {
+        reply::error(status, &self.context_path, parts)
+    }
+}
+
+/// A peer says so with exactly this header.
+fn caller(parts: &Parts) -> Caller {
+    let replicated = parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true");
+    if replicated { Caller::Peer } else { Caller::Client }
+}

@@ -1,0 +1,146 @@
+//! Which resource a path names. The same paths below `/eureka/` and `/eureka/v2/`; one trailing slash is tolerated.
+
+use std::borrow::Cow;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Resource<'a> {
+    Apps,
+    Delta,
+    App(Cow<'a, str>),
+    Instance { app: Cow<'a, str>, id: Cow<'a, str> },
+    Override { app: Cow<'a, str>, id: Cow<'a, str> },
+    Metadata { app: Cow<'a, str>, id: Cow<'a, str> },
+    ById(Cow<'a, str>),
+    Vip(Cow<'a, str>),
+    SecureVip(Cow<'a, str>),
+    Batch,
+    Asg,
+    Status,
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn parse(path: &'a str) -> Option<Self> {
+        let below = path.strip_prefix("/eureka/")?;
+        let below = below.strip_prefix("v2/").unwrap_or(below);
+        let below = below.strip_suffix('/').unwrap_or(below);
+        let mut segments = below.split('/');
+        let mut next = || segments.next();
+        let resource = match (next()?, next(), next(), next()) {
+            ("apps", None, ..) => Self::Apps,
+            ("apps", Some("delta"), None, _) => Self::Delta,
+            ("apps", Some(app), None, _) => Self::App(upper(text(app)?)),
+            ("apps", Some(app), Some(id), None) => Self::Instance { app: upper(text(app)?), id: text(id)? },
+            ("apps", Some(app), Some(id), Some("status")) => {
+                Self::Override { app: upper(text(app)?), id: text(id)? }
+            }
+            ("apps", Some(app), Some(id), Some("metadata")) => {
+                Self::Metadata { app: upper(text(app)?), id: text(id)? }
+            }
+            ("instances", Some(id), None, _) => Self::ById(text(id)?),
+            ("vips", Some(vip), None, _) => Self::Vip(text(vip)?),
+            ("svips", Some(vip), None, _) => Self::SecureVip(text(vip)?),
+            ("peerreplication", Some("batch"), None, _) => Self::Batch,
+            ("asg", Some(_), Some("status"), None) => Self::Asg,
+            ("status", None, ..) => Self::Status,
+            _ => return None,
+        };
+        next().is_none().then_some(resource)
+    }
+
+    /// What the resource answers to; HEAD and OPTIONS come on top.
+    pub(super) fn allows(&self, method: &Method) -> bool {
+        match self {
+            Self::Apps | Self::Delta | Self::ById(_) | Self::Vip(_) | Self::SecureVip(_) | Self::Status => {
+                matches!(*method, Method::GET)
+            }
+            Self::App(_) => matches!(*method, Method::GET | Method::POST),
+            Self::Instance { .. } => matches!(*method, Method::GET | Method::PUT | Method::DELETE),
+            Self::Override { .. } => matches!(*method, Method::PUT | Method::DELETE),
+            Self::Metadata { .. } | Self::Asg => *method == Method::PUT,
+            Self::Batch => *method == Method::POST,
+        }
+    }
+
+    /// The `Allow` header.
+    pub(super) fn allow(&self) -> &'static str {
+        match self {
+            Self::Apps | Self::Delta | Self::ById(_) | Self::Vip(_) | Self::SecureVip(_) | Self::Status => {
+                "GET,HEAD,OPTIONS"
+            }
+            Self::App(_) => "GET,HEAD,OPTIONS,POST",
+            Self::Instance { .. } => "DELETE,GET,HEAD,OPTIONS,PUT",
+            Self::Override { .. } => "DELETE,OPTIONS,PUT",
+            Self::Metadata { .. } | Self::Asg => "OPTIONS,PUT",
+            Self::Batch => "OPTIONS,POST",
+        }
+    }
+
+    /// The path with names for its variable parts, for metrics.
+    pub(super) fn template(&self) -> &'static str {
+        match self {
+            Self::Apps => "/eureka/apps",
+            Self::Delta => "/eureka/apps/delta",
+            Self::App(_) => "/eureka/apps/{app}",
+            Self::Instance { .. } => "/eureka/apps/{app}/{id}",
+            Self::Override { .. } => "/eureka/apps/{app}/{id}/status",
+            Self::Metadata { .. } => "/eureka/apps/{app}/{id}/metadata",
+            Self::ById(_) => "/eureka/instances/{id}",
+            Self::Vip(_) => "/eureka/vips/{vip}",
+            Self::SecureVip(_) => "/eureka/svips/{vip}",
+            Self::Batch => "/eureka/peerreplication/batch",
+            Self::Asg => "/eureka/asg/{name}/status",
+            Self::Status => "/eureka/status",
+        }
+    }
+}
+
+/// A segment decoded; empty ones name nothing.
+fn text(segment: &str) -> Option<Cow<'_, str>> {
+    (!segment.is_empty()).then(|| percent_decode_str(segment).decode_utf8_lossy())
+}
+
+fn upper(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase()) {
+        return name;
+    }
+    Cow::Owned(name.to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_resources() {
+        let app = || "A".into();
+        for (path, expected) in [
+            ("/eureka/apps", Some(Resource::Apps)),
+            ("/eureka/apps/", Some(Resource::Apps)),
+            ("/eureka/v2/apps/delta", Some(Resource::Delta)),
+            ("/eureka/apps/a", Some(Resource::App(app()))),
+            ("/eureka/apps/A/x%3Ay%20z", Some(Resource::Instance { app: app(), id: "x:y z".into() })),
+            ("/eureka/apps/a/x/status", Some(Resource::Override { app: app(), id: "x".into() })),
+            ("/eureka/apps/a/x/metadata/", Some(Resource::Metadata { app: app(), id: "x".into() })),
+            ("/eureka/instances/x", Some(Resource::ById("x".into()))),
+            ("/eureka/vips/x,y", Some(Resource::Vip("x,y".into()))),
+            ("/eureka/svips/X", Some(Resource::SecureVip("X".into()))),
+            ("/eureka/peerreplication/batch/", Some(Resource::Batch)),
+            ("/eureka/asg/a/status", Some(Resource::Asg)),
+            ("/eureka/status", Some(Resource::Status)),
+            ("/eureka", None),
+            ("/eureka/", None),
+            ("/eureka/v1/apps", None),
+            ("/v2/apps", None),
+            ("/eureka/apps//", None),
+            ("/eureka/apps/a/x/other", None),
+            ("/eureka/apps/a/x/status/more", None),
+            ("/eureka/instances", None),
+            ("/eureka/serverinfo/statusoverrides", None),
+        ] {
+            assert_eq!(Resource::parse(path), expected, "{path}");
+        }
+    }
+}

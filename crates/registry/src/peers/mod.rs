@@ -1,0 +1,3 @@
+//! The registry among its peers.
+
+mod receive;
