@@ -1,11 +1,15 @@
 //! A Eureka registry.
 
-mod cache;
-// mod http;
-mod invalid;
-mod node;
-mod peers;
+mod app;
+pub mod cache;
+pub mod config;
+pub mod http;
+pub mod invalid;
+pub mod node;
+pub mod peers;
 pub mod state;
-mod view;
+pub mod view;
 
+pub use app::app;
+pub use config::Config;
 pub use node::{Beat, Caller, Node};

@@ -150,6 +150,15 @@ impl Node {
         change.is_some()
     }
 
+    /// One run of the evictor.
+    pub fn evict(&self) {
+        let changes = self.with(|state, now| state.evict(&mut fastrand::Rng::new(), now));
+        for change in &changes {
+            tracing::info!(app = %change.instance.app, id = change.instance.id(), "evicted: its lease has ended");
+            self.tell(change, Caller::Peer);
+        }
+    }
+
     fn tell(&self, change: &Change, _caller: Caller) {
         tracing::debug!(
             app = %change.instance.app,

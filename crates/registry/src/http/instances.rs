@@ -44,18 +44,31 @@ impl Api {
         reply::empty(StatusCode::NO_CONTENT)
     }
 
-    pub(super) fn instance(&self, found: Option<Arc<InstanceInfo>>, format: Format, parts: &Parts) -> Response {
+    pub(super) fn instance(
+        &self,
+        found: Option<Arc<InstanceInfo>>,
+        format: Format,
+        parts: &Parts,
+    ) -> Response {
         match found {
             Some(instance) => reply::bytes(format, format.instance(&instance)),
             None => self.error(StatusCode::NOT_FOUND, parts),
         }
     }
 
-    pub(super) fn renew(&self, app: &str, id: &str, query: Query<'_>, format: Format, parts: &Parts) -> Response {
+    pub(super) fn renew(
+        &self,
+        app: &str,
+        id: &str,
+        query: Query<'_>,
+        format: Format,
+        parts: &Parts,
+    ) -> Response {
         let caller = caller(parts);
         let stamp = query.stamp();
         let overridden = query.get("overriddenstatus");
-        let known = overridden.as_deref().and_then(Status::from_name).filter(|status| *status != Status::Unknown);
+        let known =
+            overridden.as_deref().and_then(Status::from_name).filter(|status| *status != Status::Unknown);
         // A timestamp that is no number comes to light only after the renewal.
         let sent = stamp.as_ref().copied().unwrap_or_default();
         match self.node.renew(app, id, sent, known, caller) {

@@ -78,7 +78,9 @@ impl Api {
             }
             (Resource::App(_), &Method::GET) => self.list(resource, parts),
             (Resource::App(app), _) => self.register(app, format, parts, body).await,
-            (Resource::Instance { app, id }, &Method::GET) => self.instance(self.node.instance(app, id), format, parts),
+            (Resource::Instance { app, id }, &Method::GET) => {
+                self.instance(self.node.instance(app, id), format, parts)
+            }
             (Resource::Instance { app, id }, &Method::PUT) => self.renew(app, id, query, format, parts),
             (Resource::Instance { app, id }, _) => self.cancel(app, id, parts),
             (Resource::Override { app, id }, &Method::PUT) => self.override_status(app, id, query, parts),
@@ -99,6 +101,7 @@ impl Api {
 
 /// A peer says so with exactly this header.
 fn caller(parts: &Parts) -> Caller {
-    let replicated = parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true");
+    let replicated =
+        parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true");
     if replicated { Caller::Peer } else { Caller::Client }
 }

@@ -57,7 +57,8 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 pub(super) fn form(headers: &HeaderMap) -> Form {
-    let compact = headers.get("x-eureka-accept").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"compact"));
+    let compact =
+        headers.get("x-eureka-accept").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"compact"));
     if compact { Form::Compact } else { Form::Full }
 }
 

@@ -1,0 +1,150 @@
+//! `eureka.server.*`, `eureka.instance.registry.*`, `eureka.dashboard.*`: every key of the original is taken.
+//!
+//! Those that can have no effect here are named at start, with the reason; names that nobody knows are complained about.
+
+mod no_effect;
+mod server;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use wellspring_properties::{Environment, Problem};
+
+pub use server::Server;
+
+use crate::state::Rules;
+
+/// All settings of a registry.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: Server,
+    pub dashboard: Dashboard,
+    pub opening: Opening,
+    /// `server.servlet.context-path`, without a slash at the end.
+    pub context_path: String,
+    /// `eureka.environment` and `eureka.datacenter`, shown on the dashboard.
+    pub environment: String,
+    pub datacenter: String,
+}
+
+/// `eureka.dashboard`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Dashboard {
+    pub enabled: bool,
+    /// Where the page is.
+    pub path: String,
+}
+
+impl Default for Dashboard {
+    fn default() -> Self {
+        Self { enabled: true, path: "/".to_owned() }
+    }
+}
+
+/// `eureka.instance.registry`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Opening {
+    /// Instances assumed to renew when no peer had any; 0 keeps the lists closed for a while.
+    pub default_open_for_traffic_count: usize,
+    /// Taken by the original into its own count before it opens.
+    pub expected_number_of_clients_sending_renews: usize,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self { default_open_for_traffic_count: 1, expected_number_of_clients_sending_renews: 1 }
+    }
+}
+
+impl Config {
+    pub fn bind(env: &Environment) -> Result<Self, Problem> {
+        let (server, unknown) = env.bind_checked::<Server>("eureka.server");
+        let (dashboard, more) = env.bind_checked::<Dashboard>("eureka.dashboard");
+        let (opening, yet_more) = env.bind_checked::<Opening>("eureka.instance.registry");
+        for problem in unknown.into_iter().chain(more).chain(yet_more) {
+            match no_effect::reason(&problem) {
+                Some((key, reason)) => tracing::info!(key, reason, "setting has no effect here"),
+                None => tracing::warn!("{}", problem.line()),
+            }
+        }
+        let server = server?;
+        for (key, reason) in server.ignored(env) {
+            tracing::info!(key, reason, "setting has no effect here");
+        }
+        let path = env.get("server.servlet.context-path").unwrap_or_default();
+        let text = |key: &str, default: &str| env.get(key).unwrap_or_else(|| default.to_owned());
+        Ok(Self {
+            server,
+            dashboard: dashboard?,
+            opening: opening?,
+            context_path: path.trim_end_matches('/').to_owned(),
+            environment: text("eureka.environment", "test"),
+            datacenter: text("eureka.datacenter", "default"),
+        })
+    }
+
+    /// What the core needs of it.
+    pub fn rules(&self, own_id: &str) -> Rules {
+        let server = &self.server;
+        Rules {
+            own_id: own_id.to_owned(),
+            self_preservation: server.enable_self_preservation,
+            renewal_percent_threshold: server.renewal_percent_threshold,
+            expected_renewal_interval: Duration::from_secs(server.expected_client_renewal_interval_seconds),
+            sync_when_timestamp_differs: server.sync_when_timestamp_differs,
+            delta_retention: millis(server.retention_time_in_m_s_in_delta_queue),
+            eviction_interval: millis(server.eviction_interval_timer_in_ms),
+            wait_when_sync_empty: millis(server.wait_time_in_ms_when_sync_empty),
+            default_open_for_traffic: self.opening.default_open_for_traffic_count,
+        }
+    }
+}
+
+/// A period of a timer: never zero, which would spin.
+pub fn millis(value: u64) -> Duration {
+    Duration::from_millis(value.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use wellspring_properties::Loader;
+
+    use super::*;
+
+    async fn bind(yaml: &str) -> Result<Config, Problem> {
+        Config::bind(&Loader::new().config_path(None).defaults(yaml).load().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_set_is_the_originals_defaults() {
+        let config = bind("").await.unwrap();
+        assert!(config.server.enable_self_preservation && config.dashboard.enabled);
+        assert_eq!(config.rules("").delta_retention, Duration::from_secs(180));
+        assert_eq!((config.environment.as_str(), config.dashboard.path.as_str()), ("test", "/"));
+    }
+
+    #[tokio::test]
+    async fn the_odd_spelling_and_the_plain_one_are_one_key() {
+        for key in [
+            "retention-time-in-m-s-in-delta-queue",
+            "retentionTimeInMSInDeltaQueue",
+            "retention-time-in-ms-in-delta-queue",
+        ] {
+            let config = bind(&format!("eureka.server.{key}: 4000")).await.unwrap();
+            assert_eq!(config.rules("").delta_retention, Duration::from_secs(4), "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_is_a_problem_that_names_the_key() {
+        let problem = bind("eureka.server.eviction-interval-timer-in-ms: soon").await.unwrap_err();
+        assert!(problem.line().contains("eviction-interval-timer-in-ms"), "{}", problem.line());
+    }
+
+    #[tokio::test]
+    async fn a_context_path_loses_its_slash() {
+        assert_eq!(bind("server.servlet.context-path: /reg/").await.unwrap().context_path, "/reg");
+    }
+}
