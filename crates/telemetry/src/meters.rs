@@ -116,6 +116,7 @@ enum Instrument {
     Counter(Counter),
     Gauge(Gauge),
     Polled(Arc<dyn Fn() -> f64 + Send + Sync>),
+    Counted(Arc<dyn Fn() -> u64 + Send + Sync>),
     Timer(Timer),
 }
 
@@ -200,6 +201,17 @@ impl Meters {
         self.bind(name, Kind::Gauge, tags, || Instrument::Polled(Arc::new(read)));
     }
 
+    /// A counter that is kept elsewhere.
+    pub fn counter_fn(
+        &self,
+        name: Name,
+        tags: &[(&'static str, &str)],
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.remove(name, tags);
+        self.bind(name, Kind::Counter, tags, || Instrument::Counted(Arc::new(read)));
+    }
+
     /// Forgets one series. Handles that are still held go on counting unseen.
     pub fn remove(&self, name: Name, tags: &[(&'static str, &str)]) {
         let tags = self.tags(tags);
@@ -278,6 +290,7 @@ impl Instrument {
         match self {
             Self::Counter(counter) => Some(Reading::Counter(counter.count())),
             Self::Gauge(gauge) => Some(Reading::Gauge(gauge.value())),
+            Self::Counted(read) => Some(Reading::Counter(read())),
             Self::Polled(read) => Some(read()).filter(|value| !value.is_nan()).map(Reading::Gauge),
             Self::Timer(timer) => {
                 Some(Reading::Timer { count: timer.count(), total: timer.total(), max: timer.max() })

@@ -1,0 +1,36 @@
+//! What belongs to the application and the request a task works for: the name in the log, the current trace.
+//!
+//! It travels with the task, not with the thread: `within(scope, future)`. A spawned task starts without one unless it is
+//! given the scope of its parent.
+
+use std::sync::Arc;
+
+use crate::traces::{Trace, Tracer};
+
+tokio::task_local! {
+    static CURRENT: Scope;
+}
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub app: Arc<str>,
+    /// For calls that belong to no request.
+    pub tracer: Option<Tracer>,
+    pub trace: Option<Trace>,
+}
+
+/// Runs a future in a scope.
+pub fn within<F: Future>(scope: Scope, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(scope, future)
+}
+
+/// The scope of the running task.
+pub fn current() -> Option<Scope> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Looks at the scope without cloning it.
+pub fn with<R>(look: impl Fn(Option<&Scope>) -> R) -> R {
+    CURRENT.try_with(|scope| look(Some(scope))).unwrap_or_else(|_| look(None))
+}
