@@ -5,6 +5,7 @@
 mod balancer;
 mod client;
 pub mod codes;
+pub mod config;
 pub mod discovery;
 pub mod eureka;
 pub mod http;

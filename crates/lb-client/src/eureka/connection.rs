@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 use wellspring_properties::{Environment, Problem};
+use wellspring_wire::eureka::json;
 
 use super::Own;
+use super::copy::Copy;
 use super::fetch::{Fetch, Fetched};
 use super::register::Registration;
 use super::servers::in_order;
 use super::settings::ClientSettings;
-use super::transport::Transport;
-use crate::codes;
+use super::transport::{Call, Transport};
 use crate::discovery::Eureka;
 use crate::http::{Options, client};
+use crate::{Instance, codes};
 
 /// A stream without a byte for this long is dead: ours sends a comment every 15 s.
 const PUSH_SILENCE: Duration = Duration::from_secs(45);
@@ -41,13 +44,7 @@ impl Connection {
                 .found(without_credentials(&url))
                 .hint("http://host:8761/eureka/")
         })?;
-        let options = Options {
-            connect_timeout: Duration::from_secs(settings.eureka_server_connect_timeout_seconds),
-            read_timeout: Some(Duration::from_secs(settings.eureka_server_read_timeout_seconds)),
-            redirects: if settings.allow_redirects { 10 } else { 0 },
-            idle_timeout: Duration::from_secs(settings.eureka_connection_idle_timeout_seconds),
-            ..Options::default()
-        };
+        let options = options(&settings);
         let failed = |error: reqwest::Error| Problem::new(codes::HTTP_CLIENT, error.to_string());
         let http = client(options.clone()).map_err(failed)?;
         let registering = Arc::new(Transport::new(http.clone(), servers.clone(), &settings));
@@ -83,6 +80,33 @@ impl Connection {
 
     pub(crate) fn register(&self, own: Own) -> Registration {
         Registration::start(Arc::clone(&self.registering), own, &self.settings)
+    }
+}
+
+/// The instances of one service, asked for once: before a client exists, when its own configuration is still to come.
+pub(crate) async fn instances_of(settings: &ClientSettings, service: &str) -> Result<Vec<Instance>, String> {
+    let mut settings = settings.clone();
+    if settings.service_url.is_empty() {
+        settings.service_url.insert("defaultZone".to_owned(), "http://localhost:8761/eureka/".to_owned());
+    }
+    let servers = in_order(&settings).map_err(|(_, error)| error.to_string())?;
+    let http = client(options(&settings)).map_err(|error| error.to_string())?;
+    let transport = Transport::new(http, servers, &settings);
+    let reply = transport.send(Call::Other, Method::GET, &["apps", ""], &[], None).await;
+    let reply = reply.map_err(|error| error.to_string())?;
+    let all = json::read_applications(&reply.body).map_err(|error| error.to_string())?;
+    let mut copy = Copy::default();
+    copy.replace(&all);
+    Ok(copy.lists(true).0.remove(&service.to_lowercase()).unwrap_or_default())
+}
+
+fn options(settings: &ClientSettings) -> Options {
+    Options {
+        connect_timeout: Duration::from_secs(settings.eureka_server_connect_timeout_seconds),
+        read_timeout: Some(Duration::from_secs(settings.eureka_server_read_timeout_seconds)),
+        redirects: if settings.allow_redirects { 10 } else { 0 },
+        idle_timeout: Duration::from_secs(settings.eureka_connection_idle_timeout_seconds),
+        ..Options::default()
     }
 }
 

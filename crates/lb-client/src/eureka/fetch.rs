@@ -17,12 +17,13 @@ use url::Url;
 use wellspring_wire::eureka::{Applications, Status, json};
 
 use super::copy::{Applied, Copy};
-use super::push::Push;
+use super::push::{Push, Ring};
+use super::servers::Server;
 use super::settings::ClientSettings;
 use super::transport::{Call, Reply, Transport, TransportError};
 use crate::discovery::Eureka;
 
-/// First wait after a failure before anything was ever fetched; doubled up to the interval.
+/// First wait after a failure; doubled up to the interval.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// With push, the registry is asked this many times less often.
 const PUSHED_SLOWER: u32 = 10;
@@ -88,34 +89,36 @@ impl Fetch {
                 outcome = tokio::time::timeout(interval.max(Duration::from_secs(10)), self.refresh()) => outcome,
                 () = stop.cancelled() => return,
             };
-            let server = match outcome {
+            let (server, timed_out) = match outcome {
                 Ok(Ok(server)) => {
                     (delay, retry) = (interval, FIRST_RETRY);
-                    server
+                    (Some(server), false)
                 }
                 Ok(Err(error)) => {
                     self.report(&error.to_string());
-                    if matches!(error, TransportError::TimedOut { .. }) {
-                        delay = (delay * 2).min(slowest);
-                    }
-                    None
+                    (None, matches!(error, TransportError::TimedOut { .. }))
                 }
                 Err(_) => {
                     self.report("no answer within the interval");
-                    delay = (delay * 2).min(slowest);
-                    None
+                    (None, true)
                 }
             };
+            let failed = server.is_none();
             if stream.is_none() {
                 stream = self.open(server, &mut without_push).await;
             }
-            let wait = match (&stream, self.copy.lock().needs_everything() && self.is_new()) {
-                (_, true) => {
-                    retry = (retry * 2).min(interval);
-                    retry / 2
-                }
-                (Some(_), false) => delay * PUSHED_SLOWER,
-                (None, false) => delay,
+            let wait = if timed_out {
+                delay = (delay * 2).min(slowest);
+                delay
+            } else if failed {
+                // Refused or refusing: asked again soon, then less and less often.
+                let wait = retry;
+                retry = (retry * 2).min(interval);
+                wait
+            } else if stream.is_some() {
+                delay * PUSHED_SLOWER
+            } else {
+                delay
             };
             if !self.wait(Instant::now() + wait, &mut stream, &stop).await {
                 return;
@@ -129,11 +132,12 @@ impl Fetch {
             tokio::select! {
                 () = stop.cancelled() => return false,
                 () = sleep_until(until) => return true,
-                event = Push::next(stream) => match event {
+                ring = Push::next(stream) => match ring {
                     // The list came along: no need to ask.
-                    Some(Some(delta)) if self.apply(&delta) == Applied::Whole { changed: true } => {}
-                    Some(_) => return true,
-                    None => {
+                    Some(Ring::Snapshot(all)) => self.replace(&all),
+                    Some(Ring::Delta(delta)) if self.apply(&delta) != Applied::Differs => {}
+                    Some(Ring::Ask) => return true,
+                    Some(Ring::Delta(_)) | None => {
                         debug!("registry's push ended");
                         *stream = None;
                         return true;
@@ -143,20 +147,19 @@ impl Fetch {
         }
     }
 
-    async fn open(
-        &self,
-        server: Option<super::servers::Server>,
-        without_push: &mut HashSet<Url>,
-    ) -> Option<Push> {
+    async fn open(&self, server: Option<Server>, without_push: &mut HashSet<Url>) -> Option<Push> {
         let (http, server) = (self.push.as_ref()?, server?);
         if without_push.contains(&server.base) {
             return None;
         }
-        let push = Push::open(http, &server).await;
-        if push.is_none() {
-            without_push.insert(server.base);
+        match Push::open(http, &server).await {
+            Ok(None) => {
+                without_push.insert(server.base);
+                None
+            }
+            Ok(push) => push,
+            Err(()) => None,
         }
-        push
     }
 
     fn is_new(&self) -> bool {
@@ -171,14 +174,14 @@ impl Fetch {
     }
 
     /// One fetch; gives the server that answered.
-    async fn refresh(&self) -> Result<Option<super::servers::Server>, TransportError> {
+    async fn refresh(&self) -> Result<Server, TransportError> {
         let full = self.settings.disable_delta
             || self.settings.registry_refresh_single_vip_address.is_some()
             || self.copy.lock().needs_everything();
         if !full {
             let reply = self.get(Call::Delta, &["apps", "delta"]).await?;
             if reply.status == StatusCode::OK && self.apply(&read(&reply)?) != Applied::Differs {
-                return Ok(Some(reply.server));
+                return Ok(reply.server);
             }
             // No delta is given, or it does not lead to what the registry has.
             debug!(status = %reply.status, "delta not usable, fetching everything");
@@ -189,13 +192,12 @@ impl Fetch {
             None => &["apps", ""],
         };
         let reply = self.get(Call::Other, path).await?;
-        self.copy.lock().replace(&read(&reply)?);
-        self.publish();
+        self.replace(&read(&reply)?);
         if self.is_new() {
             info!(server = %reply.server.base, "registry fetched");
         }
         self.first.send_replace(Some(Ok(())));
-        Ok(Some(reply.server))
+        Ok(reply.server)
     }
 
     async fn get(&self, call: Call, path: &[&str]) -> Result<Reply, TransportError> {
@@ -203,6 +205,11 @@ impl Fetch {
             self.settings.fetch_remote_regions_registry.as_deref().filter(|text| !text.trim().is_empty());
         let query: Vec<(&str, &str)> = regions.map(|regions| ("regions", regions)).into_iter().collect();
         self.transport.send(call, Method::GET, path, &query, None).await
+    }
+
+    fn replace(&self, all: &Applications) {
+        self.copy.lock().replace(all);
+        self.publish();
     }
 
     fn apply(&self, delta: &Applications) -> Applied {

@@ -16,5 +16,6 @@ pub use settings::{ClientSettings, InstanceSettings};
 pub use status::{HealthHandler, of_health};
 pub use wellspring_wire::eureka::{InstanceInfo, Status};
 
-pub(crate) use connection::{Connection, without_credentials};
+pub(crate) use connection::{Connection, instances_of, without_credentials};
 pub(crate) use register::Registration;
+pub(crate) use servers::{Server, basic};

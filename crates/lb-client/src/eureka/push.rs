@@ -1,12 +1,13 @@
 //! The bell of a registry of ours: `GET watch`, server-sent events. Stock servers answer 404 and are polled.
 //!
-//! An event `delta` carries the changed instances as `apps/delta` would; any other event means "ask now".
+//! `snapshot` carries everything, as `apps` would, `delta` what changed since the event before; any other event means
+//! "ask now". A server that is rung by many clients is asked by none of them.
 
 use std::time::Duration;
 
 use bytes::BytesMut;
-use reqwest::Response;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Response, StatusCode};
 use tracing::debug;
 use wellspring_wire::eureka::{Applications, json};
 
@@ -17,6 +18,17 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A line longer than this is no registry's.
 const LONGEST_EVENT: usize = 64 << 20;
 
+/// What the registry says by itself.
+#[derive(Debug)]
+pub(crate) enum Ring {
+    /// Everything.
+    Snapshot(Applications),
+    /// What changed since the event before.
+    Delta(Applications),
+    /// Something changed.
+    Ask,
+}
+
 /// An open stream.
 #[derive(Debug)]
 pub(crate) struct Push {
@@ -25,40 +37,46 @@ pub(crate) struct Push {
 }
 
 impl Push {
-    /// `None`: this server has no bell.
-    pub(crate) async fn open(http: &reqwest::Client, server: &Server) -> Option<Self> {
-        let url = server.base.join("watch").ok()?;
+    /// `Ok(None)`: this server has no bell.
+    ///
+    /// # Errors
+    /// When it did not answer: it may have one.
+    pub(crate) async fn open(http: &reqwest::Client, server: &Server) -> Result<Option<Self>, ()> {
+        let url = server.base.join("watch").map_err(|_| ())?;
         let mut request = http.get(url).header(ACCEPT, "text/event-stream");
         if let Some(value) = &server.authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        let response = tokio::time::timeout(OPEN_TIMEOUT, request.send()).await.ok()?.ok()?;
-        let is_stream = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let answer = tokio::time::timeout(OPEN_TIMEOUT, request.send()).await.map_err(|_| ())?;
+        let response = answer.map_err(|_| ())?;
+        let kind = response.headers().get(CONTENT_TYPE);
+        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        if response.status().is_server_error() || response.status() == StatusCode::FORBIDDEN {
+            return Err(());
+        }
         if !response.status().is_success() || !is_stream {
-            return None;
+            return Ok(None);
         }
         debug!(server = %server.base, "registry pushes changes");
-        Some(Self { response, lines: Lines::default() })
+        Ok(Some(Self { response, lines: Lines::default() }))
     }
 
-    /// The next event of the stream, with the delta that it carries; `None` when the stream ended. Without a
-    /// stream it waits for ever.
-    pub(crate) async fn next(stream: &mut Option<Self>) -> Option<Option<Applications>> {
+    /// The next event of the stream; `None` when the stream ended. Without a stream it waits for ever.
+    pub(crate) async fn next(stream: &mut Option<Self>) -> Option<Ring> {
         match stream {
             Some(push) => push.event().await,
             None => std::future::pending().await,
         }
     }
 
-    async fn event(&mut self) -> Option<Option<Applications>> {
+    async fn event(&mut self) -> Option<Ring> {
         loop {
             if let Some(event) = self.lines.next_event() {
-                let delta =
-                    (event.name == "delta").then(|| json::read_applications(event.data.as_bytes()).ok());
-                return Some(delta.flatten());
+                return Some(match (&*event.name, json::read_applications(event.data.as_bytes())) {
+                    ("snapshot", Ok(all)) => Ring::Snapshot(all),
+                    ("delta", Ok(delta)) => Ring::Delta(delta),
+                    _ => Ring::Ask,
+                });
             }
             let chunk = self.response.chunk().await.ok()??;
             if !self.lines.feed(&chunk) {

@@ -1,0 +1,14 @@
+//! Configuration from a config server: `spring.config.import: configserver:`, and values that follow a refresh.
+
+mod fetch;
+mod import;
+mod locate;
+mod refresh;
+mod refreshed;
+mod retry;
+mod settings;
+
+pub use import::Importer;
+pub use refresh::{Refresher, Reload};
+pub use refreshed::Refreshed;
+pub use settings::ConfigSettings;
