@@ -121,12 +121,12 @@ impl App {
             tell(&format!("{} {}\n", self.name, self.version));
             return ExitCode::SUCCESS;
         }
-        let options = Options {
-            config: args.config,
-            args: args.properties,
-            vars: std::env::vars().collect(),
-            scope: None,
-        };
+        self.main_with(args.config, args.properties)
+    }
+
+    /// The same for a program with a command line of its own: a settings file or directory, and `--name=value` words.
+    pub fn main_with(self, config: Option<PathBuf>, properties: Vec<String>) -> ExitCode {
+        let options = Options { config, args: properties, vars: std::env::vars().collect(), scope: None };
         match live(self, &options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
