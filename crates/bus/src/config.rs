@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use wellspring_properties::{Environment, Problem, codes, value};
 
 /// `spring.cloud.bus.*`.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,12 +57,98 @@ pub struct Trace {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Own {
-    /// Longest wait for the broker to confirm an event before the sender is told.
+    /// How messages travel.
+    pub transport: Choice,
+    /// A bus daemon to join, `http://host:8889` or `lb://wellspring-bus`.
+    pub url: String,
+    /// Longest wait for the broker to confirm an event before its sender is told. A bare number is seconds.
+    #[serde(deserialize_with = "value::duration_seconds::deserialize")]
     pub confirm_timeout: Duration,
-    /// A larger message is refused, in bytes.
-    pub max_message_size: usize,
+    /// A larger message is refused.
+    pub max_message_size: value::DataSize,
     /// After the connection was away, refresh once: events may have been missed.
     pub refresh_after_gap: bool,
+    /// The daemon's ack board.
+    pub acks: Board,
+}
+
+/// `wellspring.bus.transport`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// `amqp` when anything is set below `spring.rabbitmq`, else `sse` with `wellspring.bus.url`, else `memory`.
+    Auto,
+    /// Within this process, and for the subscribers of a bus daemon.
+    Memory,
+    /// Through a bus daemon.
+    Sse,
+    /// RabbitMQ.
+    Amqp,
+}
+
+/// `wellspring.bus.acks.*`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Board {
+    /// How many events are followed.
+    pub events: usize,
+    /// Where the board is kept across restarts; empty: nowhere.
+    pub file: String,
+}
+
+impl Own {
+    /// What `auto` stands for.
+    pub fn choice(&self, env: &Environment) -> Result<Choice, Problem> {
+        let choice = match self.transport {
+            Choice::Auto if env.contains("spring.rabbitmq") => Choice::Amqp,
+            Choice::Auto if !self.url.is_empty() => Choice::Sse,
+            Choice::Auto => Choice::Memory,
+            chosen @ (Choice::Memory | Choice::Sse | Choice::Amqp) => chosen,
+        };
+        if choice == Choice::Sse && self.url.is_empty() {
+            return Err(Problem::new(
+                codes::MISSING_VALUE,
+                "wellspring.bus.transport is sse, but there is no daemon to join",
+            )
+            .at(env.origin("wellspring.bus.transport"))
+            .hint("wellspring.bus.url: http://localhost:8889"));
+        }
+        if choice == Choice::Amqp && !cfg!(feature = "amqp") {
+            return Err(Problem::new(codes::UNSUPPORTED, "this program was built without RabbitMQ")
+                .at(env.origin("wellspring.bus.transport").or_else(|| env.origin("spring.rabbitmq.host")))
+                .hint("feature `amqp` of wellspring-bus, or wellspring.bus.transport: memory"));
+        }
+        Ok(choice)
+    }
+}
+
+/// The bus id: `spring.cloud.bus.id`, or application, profiles, port and a random part.
+///
+/// `port` is the real one; a port of 0 in the settings says nothing.
+pub fn bus_id(env: &Environment, port: u16) -> String {
+    if let Some(id) = env.get("spring.cloud.bus.id").filter(|id| !id.is_empty()) {
+        return id;
+    }
+    let first = |keys: &[&str]| keys.iter().find_map(|key| env.get(key).filter(|value| !value.is_empty()));
+    let app = first(&["vcap.application.name", "spring.application.name"])
+        .unwrap_or_else(|| "application".to_owned());
+    let index = first(&["vcap.application.instance_index", "spring.application.index"])
+        .unwrap_or_else(|| port.to_string());
+    let random =
+        first(&["vcap.application.instance_id"]).unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
+    match env.active_profiles() {
+        [] => format!("{app}:{index}:{random}"),
+        profiles => format!("{app}:{}:{index}:{random}", profiles.join(",")),
+    }
+}
+
+/// `spring.cloud.config.name`, else the application's name.
+pub fn config_names(env: &Environment) -> Vec<String> {
+    let names = env
+        .get("spring.cloud.config.name")
+        .or_else(|| env.get("spring.application.name"))
+        .unwrap_or_default();
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 impl Default for Config {
@@ -93,6 +180,89 @@ impl Default for Acks {
 
 impl Default for Own {
     fn default() -> Self {
-        Self { confirm_timeout: Duration::from_secs(5), max_message_size: 1 << 20, refresh_after_gap: true }
+        Self {
+            transport: Choice::Auto,
+            url: String::new(),
+            confirm_timeout: Duration::from_secs(5),
+            max_message_size: value::DataSize(1 << 20),
+            refresh_after_gap: true,
+            acks: Board::default(),
+        }
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { events: 1000, file: String::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wellspring_properties::PropertySource;
+
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)], profiles: &[&str]) -> Environment {
+        let source = PropertySource::of_pairs("test", pairs.iter().copied());
+        Environment::new(vec![source], profiles.iter().map(|&profile| profile.to_owned()).collect())
+    }
+
+    #[test]
+    fn bus_ids_are_made_as_the_original_makes_them() {
+        let id = bus_id(&env(&[("spring.application.name", "bus-app")], &[]), 24110);
+        let random = id.strip_prefix("bus-app:24110:").unwrap();
+        assert!(random.len() == 32 && random.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')), "{id}");
+        let id = bus_id(&env(&[("spring.application.index", "3")], &["dev", "eu"]), 1);
+        assert!(id.starts_with("application:dev,eu:3:"), "{id}");
+        assert_eq!(bus_id(&env(&[("spring.cloud.bus.id", "custom-id")], &["dev"]), 1), "custom-id");
+        let cloud = [
+            ("vcap.application.name", "a"),
+            ("vcap.application.instance_index", "0"),
+            ("vcap.application.instance_id", "i"),
+        ];
+        assert_eq!(bus_id(&env(&cloud, &[]), 1), "a:0:i");
+    }
+
+    #[test]
+    fn the_transport_follows_from_what_is_configured() {
+        let choice = |pairs: &[(&str, &str)]| {
+            let env = env(pairs, &[]);
+            env.bind::<Own>("wellspring.bus").and_then(|own| own.choice(&env))
+        };
+        assert_eq!(choice(&[]).unwrap(), Choice::Memory);
+        assert_eq!(choice(&[("wellspring.bus.url", "http://localhost:8889")]).unwrap(), Choice::Sse);
+        #[cfg(feature = "amqp")]
+        assert_eq!(
+            choice(&[("spring.rabbitmq.host", "mq"), ("wellspring.bus.url", "x")]).unwrap(),
+            Choice::Amqp
+        );
+        assert_eq!(
+            choice(&[("spring.rabbitmq.host", "mq"), ("wellspring.bus.transport", "memory")]).unwrap(),
+            Choice::Memory
+        );
+        assert!(
+            choice(&[("wellspring.bus.transport", "sse")]).unwrap_err().line().contains("wellspring.bus.url")
+        );
+        assert!(choice(&[("wellspring.bus.transport", "pigeon")]).is_err());
+    }
+
+    #[test]
+    fn settings_bind() {
+        let env = env(
+            &[
+                ("spring.cloud.bus.ack.enabled", "false"),
+                ("spring.cloud.bus.ack.destinationService", "board"),
+                ("spring.cloud.bus.trace.enabled", "true"),
+                ("wellspring.bus.confirm-timeout", "2"),
+                ("wellspring.bus.max-message-size", "64KB"),
+            ],
+            &[],
+        );
+        let config: Config = env.bind("spring.cloud.bus").unwrap();
+        assert_eq!((config.ack.enabled, config.ack.destination_service.as_str()), (false, "board"));
+        assert!(config.trace.enabled && config.refresh.enabled);
+        let own: Own = env.bind("wellspring.bus").unwrap();
+        assert_eq!((own.confirm_timeout, own.max_message_size.0), (Duration::from_secs(2), 64 << 10));
     }
 }

@@ -129,8 +129,8 @@ impl Reader {
         if !is_json(content_type) {
             return Err("the content type is not application/json".to_owned());
         }
-        let limit = self.inner.own.max_message_size;
-        if body.len() > limit {
+        let limit = self.inner.own.max_message_size.bytes();
+        if body.len() as u64 > limit {
             return Err(format!("larger than wellspring.bus.max-message-size ({limit} bytes)"));
         }
         Event::read(body).map_err(|error| error.to_string())

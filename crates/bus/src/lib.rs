@@ -20,17 +20,28 @@
 #![warn(missing_docs)]
 
 pub mod ack_log;
+#[cfg(feature = "server")]
+mod admin;
+#[cfg(feature = "server")]
+mod app;
 mod bus;
 pub mod config;
 pub mod destination;
 mod error;
+#[cfg(feature = "server")]
+mod events;
+#[cfg(feature = "server")]
+pub mod http;
 mod inbox;
+mod join;
 pub mod listener;
 pub mod metrics;
 pub mod transport;
 #[cfg(feature = "server")]
 pub mod webhook;
 
+#[cfg(feature = "server")]
+pub use app::app;
 pub use bus::{Announcement, Bus, Options, Scope, Trace};
 pub use error::{Failure, PublishError};
 pub use wellspring_wire::bus::{Event, Payload, RemoteEvent};

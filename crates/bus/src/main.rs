@@ -1,3 +1,7 @@
 //! The bus daemon.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wellspring_bus::app().main()
+}

@@ -1,7 +1,21 @@
 //! What the bus counts.
 
+use std::sync::Arc;
+
 use wellspring_telemetry::meters::{Counter, Meters};
 use wellspring_telemetry::names;
+
+use crate::transport::{State, Transport};
+
+/// Follows the state of a transport.
+pub(crate) fn watch(meters: &Meters, transport: &Arc<dyn Transport>) {
+    let (waiting, connected) = (Arc::clone(transport), transport.state());
+    let tags = &[("transport", transport.name())];
+    #[expect(clippy::cast_precision_loss, reason = "a queue has at most some thousand messages")]
+    meters.gauge_fn(names::BUS_WAITING, tags, move || waiting.waiting() as f64);
+    meters
+        .gauge_fn(names::BUS_CONNECTED, tags, move || f64::from(u8::from(*connected.borrow() == State::Up)));
+}
 
 /// Counters of one bus.
 #[derive(Debug, Clone)]

@@ -64,6 +64,8 @@ codes! {
         "Durations are a whole number with a unit (ns, us, ms, s, m, h, d), such as 10s or 500ms, or ISO-8601 such as PT1M30S. A bare number has the unit that the setting's page names. 1m30s is not read: write 90s or PT1M30S.";
     BAD_DATA_SIZE = "WS-1207", "not a data size",
         "Sizes are a whole number with B, KB, MB, GB or TB, such as 10MB. KB is 1,024 bytes. A bare number is bytes.";
+    UNSUPPORTED = "WS-1208", "a setting that this program cannot follow",
+        "The setting is known, but what it asks for was not built in, or does not go together with another setting. The message names both.";
 }
 
 /// The entry of a code, however it is written (`ws-1201`, `1201`).

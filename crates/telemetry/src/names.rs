@@ -52,6 +52,8 @@ names! {
     TRACES_DROPPED = "wellspring.traces.dropped", "spans", "Spans dropped because the export queue was full or the collector refused them";
     /// Tags: outcome = published, unpublished, received, applied, failed, poison.
     BUS_EVENTS = "wellspring.bus.events", "events", "Bus events by what became of them here";
+    BUS_WAITING = "wellspring.bus.waiting", "messages", "Messages that wait for the broker or daemon to take them";
+    BUS_CONNECTED = "wellspring.bus.connected", "", "1 while messages flow, 0 while the broker or daemon is away";
     /// Tags: outcome = noted, foreign.
     BUS_ACKS = "wellspring.bus.acks", "acks", "Acks that arrived: of events that are followed here, or of others";
 }

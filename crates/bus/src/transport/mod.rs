@@ -4,6 +4,9 @@
 //! order; the receipt tells later whether the other side took the message. Memory is bounded everywhere.
 
 pub mod memory;
+mod outbox;
+pub mod sse;
+mod subscribers;
 
 use std::fmt;
 use std::time::Duration;
@@ -27,6 +30,11 @@ pub trait Transport: Send + Sync + fmt::Debug {
 
     /// Whether messages flow.
     fn state(&self) -> watch::Receiver<State>;
+
+    /// Messages that wait for the other side.
+    fn waiting(&self) -> usize {
+        0
+    }
 
     /// Lets what is queued go out, then disconnects.
     fn close(&self) -> BoxFuture<'_, ()>;
