@@ -1,1 +1,38 @@
 //! A Spring Cloud Config server.
+
+mod cache;
+pub mod config;
+mod encryption;
+mod error;
+mod http;
+mod render;
+mod repository;
+mod server;
+mod sources;
+
+use std::sync::Arc;
+
+use wellspring_daemon::{App, Context, Service};
+
+use config::Settings;
+use server::Server;
+use sources::documents::Documents;
+
+/// Bytes of parsed files that are kept.
+const PARSED: usize = 24 << 20;
+
+/// The application; `main.rs` runs it, `wellspring up` runs it beside others.
+pub fn app() -> App {
+    App::new("wellspring-config-server").defaults(include_str!("defaults.yml")).build(build)
+}
+
+async fn build(context: Context) -> wellspring_daemon::Result<Service> {
+    let settings: Settings = context.env.bind("spring.cloud.config.server")?;
+    let documents = Arc::new(Documents::new(PARSED, None));
+    let repository = repository::build(&context, &settings, &documents)?;
+    repository.start().await?;
+    let overrides = sources::overrides::source(&settings.overrides);
+    let mount = http::mount(&context.env);
+    let server = Arc::new(Server { settings, repository, overrides });
+    Ok(http::service(server, mount))
+}

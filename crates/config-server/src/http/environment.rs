@@ -1,0 +1,73 @@
+//! `GET /{name}/{profiles}[/{label}]`: the environment as JSON.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use wellspring_daemon::Response;
+use wellspring_wire::config::V2;
+
+use super::accept::Accept;
+use super::reply::{self, Failure};
+use crate::render::json;
+use crate::repository::{Found, Query};
+use crate::server::Server;
+
+const JSON: &str = "application/json";
+
+pub(super) async fn answer(
+    server: &Server,
+    headers: &HeaderMap,
+    name: &str,
+    profiles: &str,
+    label: Option<&str>,
+) -> Result<Response, Failure> {
+    let Some(form) = Accept::of(headers).choose(&[JSON, V2]) else {
+        // With a label the path is a plain text file's as well, one with an empty name.
+        return match label {
+            Some(_) => Ok(reply::empty(StatusCode::NOT_FOUND)),
+            None => Err(Failure::status(StatusCode::NOT_ACCEPTABLE)),
+        };
+    };
+    let query = server.query(name, profiles, label)?;
+    let found = server.find(&query).await?;
+    Ok(reply::with_type(form, body(&query, &found, form == V2)))
+}
+
+/// The members in the original's order; the sources' values are ready-made.
+fn body(query: &Query, found: &Found, origins: bool) -> Bytes {
+    let fragment = |source: &crate::sources::search::Source| {
+        let document = &source.document;
+        if origins { document.json_with_origins.clone() } else { document.json.clone() }
+    };
+    let size: usize = found.sources.iter().map(|source| fragment(source).len() + source.name.len() + 32).sum();
+    let mut head = Vec::with_capacity(256);
+    head.extend_from_slice(b"{\"name\":");
+    json::write_text(&mut head, &query.name);
+    head.extend_from_slice(b",\"profiles\":[");
+    json::write_text(&mut head, &query.profiles);
+    head.push(b']');
+    for (name, value) in [("label", &query.label), ("version", &found.version), ("state", &found.state)] {
+        head.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        match value {
+            Some(text) => json::write_text(&mut head, text),
+            None => head.extend_from_slice(b"null"),
+        }
+    }
+    head.extend_from_slice(b",\"propertySources\":[");
+    let mut out = BytesMut::with_capacity(head.len() + size + 2);
+    out.put_slice(&head);
+    let mut name = Vec::with_capacity(128);
+    for (at, source) in found.sources.iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b',');
+        }
+        name.clear();
+        json::write_text(&mut name, &source.name);
+        out.put_slice(b"{\"name\":");
+        out.put_slice(&name);
+        out.put_slice(b",\"source\":");
+        out.put_slice(&fragment(source));
+        out.put_u8(b'}');
+    }
+    out.put_slice(b"]}");
+    out.freeze()
+}

@@ -1,0 +1,175 @@
+//! `${key}` and `${key:default}` in finished text, looked up in the environment's own sources and nowhere else.
+//!
+//! One or two backslashes before `${` are an escape and come out as `${`. What cannot be resolved stays as it is.
+
+use std::borrow::Cow;
+
+/// A value needs itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("circular placeholder reference in `{0}`")]
+pub(crate) struct Circular(pub(crate) String);
+
+/// Nested deeper than any real configuration; guards the stack.
+const DEEPEST: usize = 64;
+
+/// `lookup` answers the text of a key.
+pub(crate) fn resolve<'v>(text: &str, lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, Circular> {
+    if !text.contains("${") {
+        return Ok(text.to_owned());
+    }
+    resolve_within(text, lookup, &mut Vec::new())
+}
+
+fn resolve_within<'v>(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>,
+    visited: &mut Vec<String>,
+) -> Result<String, Circular> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, placeholder) = rest.split_at(at);
+        let body = placeholder.strip_prefix("${").unwrap_or_default();
+        if let Some(unescaped) = before.strip_suffix('\\') {
+            out.push_str(unescaped.strip_suffix('\\').unwrap_or(unescaped));
+            out.push_str("${");
+            rest = body;
+            continue;
+        }
+        out.push_str(before);
+        let Some(end) = closing(body) else {
+            out.push_str("${");
+            rest = body;
+            continue;
+        };
+        let (inner, after) = body.split_at(end);
+        rest = after.strip_prefix('}').unwrap_or(after);
+        match value(inner, lookup, visited)? {
+            Some(value) => out.push_str(&value),
+            None => {
+                out.push_str("${");
+                out.push_str(&resolve_within(inner, lookup, visited)?);
+                out.push('}');
+            }
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn value<'v>(
+    inner: &str,
+    lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>,
+    visited: &mut Vec<String>,
+) -> Result<Option<String>, Circular> {
+    if visited.iter().any(|seen| seen == inner) || visited.len() > DEEPEST {
+        return Err(Circular(inner.to_owned()));
+    }
+    visited.push(inner.to_owned());
+    let (key, default) = match divider(inner) {
+        Some(at) => {
+            let (key, default) = inner.split_at(at);
+            (key, default.strip_prefix(':'))
+        }
+        None => (inner, None),
+    };
+    let key = resolve_within(key, lookup, visited)?;
+    let found = match (lookup(&key), default) {
+        (Some(value), _) => Some(resolve_within(&value, lookup, visited)?),
+        (None, Some(default)) => Some(resolve_within(default, lookup, visited)?),
+        (None, None) => None,
+    };
+    visited.pop();
+    Ok(found)
+}
+
+/// The `}` that ends a placeholder; braces inside are counted.
+fn closing(body: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in body.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some(at),
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The first `:` outside of nested placeholders.
+fn divider(inner: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in inner.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b':' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(text: &str) -> Result<String, Circular> {
+        resolve(text, &|key| {
+            let value = match key {
+                "a" => "1",
+                "which" => "a",
+                "chain" => "<${a}>",
+                "escaped" => "\\${a}",
+                "loop" => "${pool}",
+                "pool" => "${loop}",
+                "self" => "${self}",
+                "" => "empty",
+                _ => return None,
+            };
+            Some(Cow::Borrowed(value))
+        })
+    }
+
+    #[test]
+    fn placeholders_and_what_becomes_of_them() {
+        for (text, expected) in [
+            ("no", "no"),
+            ("${a}", "1"),
+            ("x${a}y${a}z", "x1y1z"),
+            ("${b:c}", "c"),
+            ("${b:c:d}", "c:d"),
+            ("${b:}", ""),
+            ("${b}", "${b}"),
+            ("${b${a}}", "${b1}"),
+            ("${${which}}", "1"),
+            ("${b:${a}}", "1"),
+            ("${b:${c:d}}", "d"),
+            ("${chain}", "<1>"),
+            ("${ a }", "${ a }"),
+            ("\\${a}", "${a}"),
+            ("\\\\${a}", "${a}"),
+            ("${escaped}", "${a}"),
+            ("${a", "${a"),
+            ("${a${a}", "${a1"),
+            ("#{a}", "#{a}"),
+            ("${}", "empty"),
+            ("$${a}}", "$1}"),
+            ("é${a}é", "é1é"),
+        ] {
+            assert_eq!(resolved(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_that_need_themselves_are_an_error() {
+        for text in ["${loop}", "${self}", "${x:${self}}"] {
+            assert!(resolved(text).is_err(), "{text}");
+        }
+        let deep = "${a:".repeat(500) + &"}".repeat(500);
+        assert_eq!(resolved(&deep).as_deref(), Ok("1"));
+        let deeper = "${b:".repeat(500) + &"}".repeat(500);
+        assert!(resolved(&deeper).is_err());
+    }
+}

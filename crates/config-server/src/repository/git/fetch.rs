@@ -1,0 +1,381 @@
+//! A bare mirror of a remote, and when it is brought up to date.
+//!
+//! Requests read the last known state. Where the settings promise more (`refresh-rate: 0`), a request waits for a fetch that
+//! began after it came, one fetch for all who wait; but never long for a remote that is known not to answer.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use git2::Oid;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+use wellspring_daemon::{Context, Tasks};
+use wellspring_wire::Millis;
+
+use super::SharedFiles;
+use super::label::{self, Names};
+use super::refs::Refs;
+use super::store::{Commit, Store};
+use super::transport::{Shown, Transport};
+use super::tree::CommitFiles;
+use crate::config::Git as Settings;
+use crate::error::Error;
+
+/// A request waits at least this long for a remote that answered last time, and at most three times as long as that took.
+const PATIENCE: Duration = Duration::from_millis(40);
+/// Before anything is known about a remote.
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
+const DEFAULT_TIMEOUT: u64 = 5;
+
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    uri: String,
+    transport: Transport,
+    /// Seconds; 0: for each request, below 0: never again.
+    rate: i64,
+    prune: bool,
+    timeout: Duration,
+    home: Home,
+    /// The last state that was fetched or found on disk.
+    refs: ArcSwapOption<Refs>,
+    store: OnceLock<Arc<Store>>,
+    flight: Mutex<Flight>,
+    landed: watch::Sender<u64>,
+    tasks: Tasks,
+}
+
+/// Where the mirror is kept.
+#[derive(Debug)]
+struct Home {
+    /// Shown in names of sources: where the original would check files out.
+    work_tree: Arc<str>,
+    git: PathBuf,
+    /// Removed when the mirror is dropped.
+    temporary: bool,
+}
+
+#[derive(Debug, Default)]
+struct Flight {
+    /// Fetches that were begun.
+    begun: u64,
+    running: bool,
+    /// Somebody came while one was running: one more follows.
+    queued: bool,
+    started: Option<Instant>,
+    /// How long the last good one took.
+    typical: Option<Duration>,
+    failure: Option<Failure>,
+    succeeded: Option<Millis>,
+}
+
+/// Why the remote's state is not known.
+#[derive(Debug, Clone)]
+struct Failure {
+    cause: String,
+    since: Millis,
+}
+
+/// What health says about a mirror.
+#[derive(Debug, Clone)]
+pub(crate) struct Freshness {
+    pub(crate) uri: String,
+    pub(crate) last_fetch: Option<Millis>,
+    pub(crate) failing_since: Option<Millis>,
+    pub(crate) error: Option<String>,
+}
+
+impl Mirror {
+    /// `basedir`: `None` for a fresh temporary directory. What lies there from before is served at once.
+    pub(crate) fn new(
+        uri: &str,
+        settings: &Settings,
+        transport: Transport,
+        basedir: Option<PathBuf>,
+        context: &Context,
+    ) -> Arc<Self> {
+        let home = Home::new(basedir);
+        let mirror = Self {
+            uri: uri.to_owned(),
+            transport,
+            rate: settings.refresh_rate.unwrap_or(0),
+            prune: settings.delete_untracked_branches,
+            timeout: Duration::from_secs(settings.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT)),
+            refs: ArcSwapOption::empty(),
+            store: OnceLock::new(),
+            flight: Mutex::default(),
+            landed: watch::Sender::new(0),
+            tasks: context.tasks.clone(),
+            home,
+        };
+        mirror.load();
+        Arc::new(mirror)
+    }
+
+    /// Takes over what an earlier process has fetched.
+    fn load(&self) {
+        if !self.home.git.join("packed-refs").exists() {
+            return;
+        }
+        match (Refs::load(&self.home.git), Store::open(&self.home.git)) {
+            (Ok(refs), Ok(store)) if !refs.names.is_empty() && origin(&store).as_deref() == Some(self.uri.as_str()) => {
+                info!(uri = %Shown(&self.uri), directory = %self.home.git.display(), "mirror found, served until it is fetched");
+                // The only place that sets it before it is shared.
+                if self.store.set(Arc::new(store)).is_ok() {
+                    self.refs.store(Some(Arc::new(refs)));
+                }
+            }
+            _ => warn!(directory = %self.home.git.display(), "not a mirror of this repository, cloned anew"),
+        }
+    }
+
+    /// Brings the news in, as far as the settings want it. An error only when there is nothing to serve.
+    pub(crate) async fn fresh(self: &Arc<Self>) -> Result<(), Error> {
+        let cloned = self.refs.load().is_some();
+        let (ticket, deadline) = {
+            let mut flight = self.flight.lock();
+            if cloned && !flight.is_due(self.rate) {
+                return Ok(());
+            }
+            let deadline = cloned.then(|| flight.deadline(self.transport.is_local(), self.timeout));
+            // Who has nothing takes what comes; who wants the newest waits for a fetch that begins after now.
+            let ticket = if flight.running && !(cloned && self.rate == 0) {
+                flight.begun
+            } else {
+                self.board(&mut flight)
+            };
+            (ticket, deadline)
+        };
+        let waits_for_nothing = cloned && (self.rate > 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()));
+        if !waits_for_nothing {
+            self.wait(ticket, deadline).await;
+        }
+        self.served()
+    }
+
+    /// Fetches now, whatever the refresh rate.
+    pub(crate) async fn refresh(self: &Arc<Self>) {
+        let ticket = self.board(&mut self.flight.lock());
+        self.wait(ticket, Some(Instant::now() + self.timeout)).await;
+    }
+
+    /// Fetches in the background from time to time, so that no request has to.
+    pub(crate) fn keep_fresh(self: &Arc<Self>) {
+        let mirror = Arc::clone(self);
+        let Ok(rate) = u64::try_from(self.rate) else { return };
+        self.tasks.spawn(async move {
+            if mirror.refs.load().is_some() || rate > 0 {
+                mirror.refresh().await;
+            }
+            while rate > 0 {
+                tokio::time::sleep(Duration::from_secs(rate)).await;
+                mirror.refresh().await;
+            }
+        });
+    }
+
+    async fn wait(&self, ticket: u64, deadline: Option<Instant>) {
+        let mut landed = self.landed.subscribe();
+        let arrival = landed.wait_for(|last| *last >= ticket);
+        match deadline {
+            // The sender lives as long as `self`, and who is late serves what there is.
+            Some(deadline) => drop(tokio::time::timeout_at(deadline, arrival).await),
+            None => drop(arrival.await),
+        }
+    }
+
+    /// Starts a fetch, or has one more follow the one that is running. Returns its number.
+    fn board(self: &Arc<Self>, flight: &mut Flight) -> u64 {
+        if flight.running {
+            flight.queued = true;
+            return flight.begun + 1;
+        }
+        flight.begin();
+        let mirror = Arc::clone(self);
+        self.tasks.spawn(async move {
+            while mirror.fly().await {}
+        });
+        flight.begun
+    }
+
+    /// One fetch; `true` when another one is wanted.
+    async fn fly(self: &Arc<Self>) -> bool {
+        let began = Instant::now();
+        let result = self.fetch().await;
+        let (number, again) = {
+            let mut flight = self.flight.lock();
+            let number = flight.begun;
+            match result {
+                Ok(()) => {
+                    if let Some(failure) = flight.failure.take() {
+                        info!(uri = %Shown(&self.uri), failing_since = %failure.since, "repository answers again");
+                    }
+                    flight.typical = Some(began.elapsed());
+                    flight.succeeded = Some(Millis::now());
+                }
+                Err(cause) => {
+                    if flight.failure.as_ref().is_none_or(|known| known.cause != cause) {
+                        let serving = if self.refs.load().is_some() { "the last known state" } else { "nothing" };
+                        warn!(uri = %Shown(&self.uri), cause, serving, "repository cannot be fetched");
+                    }
+                    let since = flight.failure.as_ref().map_or_else(Millis::now, |known| known.since);
+                    flight.failure = Some(Failure { cause, since });
+                }
+            }
+            flight.running = flight.queued;
+            if flight.queued {
+                flight.queued = false;
+                flight.begin();
+            }
+            (number, flight.running)
+        };
+        self.landed.send_replace(number);
+        again
+    }
+
+    async fn fetch(&self) -> Result<(), String> {
+        let known = self.refs.load_full().unwrap_or_default();
+        let git = self.home.git.clone();
+        let uri = self.uri.clone();
+        tokio::task::spawn_blocking(move || prepare(&git, &uri)).await.map_err(|error| error.to_string())??;
+        let news = self.transport.fetch(&self.home.git, &known, self.timeout).await?;
+        let refs = known.updated(&news, self.prune);
+        if self.store.get().is_none() {
+            let store = Store::open(&self.home.git).map_err(|error| error.message().to_owned())?;
+            // A second fetch cannot have set it: there is one at a time.
+            self.store.get_or_init(|| Arc::new(store));
+        }
+        if refs != *known || self.refs.load().is_none() {
+            refs.save(&self.home.git).map_err(|error| format!("{}: {error}", self.home.git.display()))?;
+            self.refs.store(Some(Arc::new(refs)));
+        }
+        Ok(())
+    }
+
+    fn served(&self) -> Result<(), Error> {
+        if self.refs.load().is_some() {
+            return Ok(());
+        }
+        let flight = self.flight.lock();
+        let cause = flight.failure.as_ref().map_or("it has not answered yet", |failure| failure.cause.as_str());
+        Err(Error::NotFound(format!("repository {} cannot be cloned: {cause}", Shown(&self.uri))))
+    }
+
+    pub(crate) fn commit(&self, label: &str) -> Result<Commit, Error> {
+        let refs = self.refs.load();
+        let (Some(store), Some(refs)) = (self.store.get(), refs.as_ref()) else {
+            self.served()?;
+            return Err(Error::NotFound(format!("no such label: {label}")));
+        };
+        label::commit(store, &**refs, label)
+    }
+
+    pub(crate) fn files(&self, commit: Commit) -> Result<SharedFiles, Error> {
+        let Some(store) = self.store.get() else { return Err(Error::NotFound("nothing was fetched yet".to_owned())) };
+        Ok(Arc::new(CommitFiles::new(Arc::clone(store), commit, Arc::clone(&self.home.work_tree))))
+    }
+
+    pub(crate) fn freshness(&self) -> Freshness {
+        let flight = self.flight.lock();
+        Freshness {
+            uri: Shown(&self.uri).to_string(),
+            last_fetch: flight.succeeded,
+            failing_since: flight.failure.as_ref().map(|failure| failure.since),
+            error: flight.failure.as_ref().map(|failure| failure.cause.clone()),
+        }
+    }
+}
+
+impl Flight {
+    fn begin(&mut self) {
+        self.begun += 1;
+        self.running = true;
+        self.started = Some(Instant::now());
+    }
+
+    fn is_due(&self, rate: i64) -> bool {
+        match u64::try_from(rate) {
+            Err(_) => false,
+            Ok(0) => true,
+            Ok(rate) => self.started.is_none_or(|started| started.elapsed() >= Duration::from_secs(rate)),
+        }
+    }
+
+    /// Until when a request that has something to serve waits for something newer.
+    fn deadline(&self, local: bool, timeout: Duration) -> Instant {
+        let now = Instant::now();
+        if local {
+            return now + timeout;
+        }
+        let patience = self.typical.map_or(FIRST_PATIENCE, |typical| (typical * 3).max(PATIENCE)).min(timeout);
+        if self.failure.is_some() {
+            return now;
+        }
+        match self.started.filter(|_| self.running) {
+            // The running one is late already: the remote hangs.
+            Some(started) if started + patience <= now => now,
+            Some(started) => started + patience * 2,
+            None => now + patience,
+        }
+    }
+}
+
+impl Names for Refs {
+    fn reference(&self, name: &str) -> Result<Option<Oid>, Error> {
+        Ok(self.names.get(name).copied())
+    }
+
+    fn head(&self) -> Result<Option<Oid>, Error> {
+        Ok(self.head.as_ref().and_then(|head| self.names.get(head)).copied())
+    }
+}
+
+const ORIGIN: &str = "remote.origin.url";
+
+fn origin(store: &Store) -> Option<String> {
+    store.with(|repository| repository.config()?.get_string(ORIGIN)).ok()
+}
+
+/// An empty bare repository that knows its remote. What else lies in its place is not touched.
+fn prepare(git: &std::path::Path, uri: &str) -> Result<(), String> {
+    let place = |error: &dyn std::fmt::Display| format!("{}: {error}", git.display());
+    if git.join("HEAD").exists() {
+        let store = Store::open(git).map_err(|error| place(&error.message()))?;
+        return match origin(&store) {
+            Some(known) if known == uri => Ok(()),
+            _ => Err(place(&"another repository is kept here; choose another basedir or remove it")),
+        };
+    }
+    // Links in place of the directory are refused: somebody else made them.
+    if std::fs::symlink_metadata(git).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(place(&"a symbolic link"));
+    }
+    std::fs::create_dir_all(git).map_err(|error| place(&error))?;
+    let repository = git2::Repository::init_bare(git).map_err(|error| place(&error.message()))?;
+    let mut config = repository.config().map_err(|error| place(&error.message()))?;
+    config.set_str(ORIGIN, uri).map_err(|error| place(&error.message()))?;
+    Ok(())
+}
+
+impl Home {
+    fn new(basedir: Option<PathBuf>) -> Self {
+        let temporary = basedir.is_none();
+        let base = basedir.unwrap_or_else(|| std::env::temp_dir().join(format!("config-repo-{}", fastrand::u64(..))));
+        let base = std::path::absolute(&base).unwrap_or(base);
+        Self { work_tree: base.display().to_string().into(), git: base.join(".git"), temporary }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.temporary && self.git.exists() {
+            let base = self.git.parent().unwrap_or(&self.git);
+            if let Err(error) = std::fs::remove_dir_all(base) {
+                warn!(directory = %base.display(), %error, "temporary mirror could not be removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Git repositories: one by default, others by pattern, and those whose uri holds placeholders.
+
+pub(crate) mod fetch;
+mod in_place;
+mod label;
+mod locate;
+pub(crate) mod refs;
+pub(crate) mod store;
+pub(crate) mod transport;
+pub(crate) mod tree;
+pub(crate) mod work_tree;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tracing::{debug, warn};
+use wellspring_properties::Problem;
+
+use super::{Found, Parts, Query, Repository, expand};
+use crate::config::Git as Settings;
+use crate::error::Error;
+use crate::sources::documents::Documents;
+use crate::sources::files::Files;
+use crate::sources::search::{self, Failure, Location, Naming};
+use locate::{Choice, Place, Places};
+use store::Commit;
+
+#[derive(Debug)]
+pub(crate) struct Git {
+    places: Places,
+    /// `repos.*`, in order.
+    by_pattern: Vec<Choice>,
+    default: Choice,
+    documents: Arc<Documents>,
+}
+
+/// One label of one repository, ready to be read.
+struct Opened {
+    place: Arc<Place>,
+    commit: Commit,
+    label: String,
+}
+
+pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
+    let settings: Settings = parts.env().bind(&parts.prefix)?;
+    if settings.uri.as_deref().is_none_or(str::is_empty) {
+        let key = format!("{}.uri", parts.prefix);
+        return Err(Problem::new("WS-1312", format!("{key} is missing: the repository to be served"))
+            .hint("a uri (https, ssh, file, a path), or spring.profiles.active=native for directories"));
+    }
+    let places = Places::new(parts.context, settings.basedir.as_ref().map(PathBuf::from));
+    let server_label = parts.settings.default_label.as_deref();
+    let mut by_pattern = Vec::new();
+    for (key, repo) in &settings.repos {
+        by_pattern.push(Choice::new(Some(key), repo.0.clone().inherit(&settings), server_label)?);
+    }
+    let default = Choice::new(None, settings, server_label)?;
+    Ok(Arc::new(Git { places, by_pattern, default, documents: Arc::clone(&parts.documents) }))
+}
+
+impl Git {
+    /// The repositories to be tried, the default one last.
+    fn choices(&self, query: &Query) -> impl Iterator<Item = &Choice> {
+        self.by_pattern.iter().filter(|choice| choice.matches(&query.name, &query.profiles)).chain([&self.default])
+    }
+
+    /// Runs `work` on the first repository that can answer.
+    async fn first<'a, T, F>(&'a self, query: &'a Query, work: impl Fn(&'a Choice) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        if let Some(profile) = query.invalid_profile() {
+            return Err(Error::NotFound(format!("profile `{profile}` is not valid")));
+        }
+        let mut last = Error::NotFound("no repository".to_owned());
+        for choice in self.choices(query) {
+            match work(choice).await {
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    // A repository chosen by pattern that fails is not the last word, whatever the failure.
+                    debug!(repository = choice.name(), %error, "repository cannot answer");
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn open(&self, choice: &Choice, query: &Query, label: Option<&str>) -> Result<Opened, Error> {
+        let place = self.places.place(choice, query, label).await?;
+        let wanted = label.unwrap_or(&choice.default_label);
+        place.fresh().await?;
+        match place.commit(wanted) {
+            Ok(commit) => Ok(Opened { place, commit, label: wanted.to_owned() }),
+            Err(error) => {
+                let settings = &choice.settings;
+                if error.falls_through() && wanted == "main" && choice.default_label == "main" && settings.try_master_branch {
+                    let commit = place.commit("master").map_err(|_| error)?;
+                    return Ok(Opened { place, commit, label: "master".to_owned() });
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn find_in(&self, choice: &Choice, query: &Query) -> Result<Found, Error> {
+        let labels: Vec<Option<&str>> = match query.label.as_deref().filter(|label| !label.is_empty()) {
+            None => vec![None],
+            Some(list) => list.split(',').map(|label| Some(label.trim())).collect(),
+        };
+        let several = labels.len() > 1;
+        let mut versions = Vec::new();
+        let mut sources = Vec::new();
+        // The last label has the highest precedence; versions are told in the order of the list.
+        for label in labels.into_iter().rev() {
+            match self.find_label(choice, query, label).await {
+                Ok((version, found)) => {
+                    versions.insert(0, version);
+                    sources.extend(found);
+                }
+                Err(error) if several && choice.settings.continue_on_multiple_label_failure => {
+                    warn!(label, %error, "label left out");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Found { version: Some(versions.join(",")), state: Some(String::new()), sources })
+    }
+
+    async fn find_label(
+        &self,
+        choice: &Choice,
+        query: &Query,
+        label: Option<&str>,
+    ) -> Result<(String, Vec<search::Source>), Error> {
+        let opened = self.open(choice, query, label).await?;
+        let locations = self.locations_in(choice, &opened, query)?;
+        let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
+            .map_err(|failure| match failure {
+                Failure::Syntax(problem) => Error::Broken(problem),
+                Failure::Refused(problem) => Error::Internal(problem.line()),
+                Failure::Other(error) => error,
+            })?;
+        Ok((opened.commit.id.to_string(), sources))
+    }
+
+    fn locations_in(&self, choice: &Choice, opened: &Opened, query: &Query) -> Result<Vec<Location>, Error> {
+        let files = opened.place.files(opened.commit)?;
+        let mut directories = vec![String::new()];
+        for path in &choice.settings.search_paths {
+            for expanded in expand(path.trim(), query, Some(&opened.label)) {
+                for directory in locate::directories(&*files, &expanded)? {
+                    if !directories.contains(&directory) {
+                        directories.push(directory);
+                    }
+                }
+            }
+        }
+        let uri = &opened.place.uri;
+        Ok(directories
+            .into_iter()
+            .map(|directory| Location {
+                files: Arc::clone(&files),
+                directory,
+                naming: Naming::Git { uri: Arc::clone(uri) },
+            })
+            .collect())
+    }
+}
+
+impl Repository for Git {
+    fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, Error>> {
+        Box::pin(self.first(query, |choice| self.find_in(choice, query)))
+    }
+
+    fn locations<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Location>, Error>> {
+        Box::pin(self.first(query, |choice| async {
+            let opened = self.open(choice, query, query.label.as_deref()).await?;
+            self.locations_in(choice, &opened, query)
+        }))
+    }
+
+    fn start(&self) -> BoxFuture<'_, Result<(), Problem>> {
+        Box::pin(async {
+            for choice in self.by_pattern.iter().chain([&self.default]) {
+                self.places.start(choice).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.places.refresh())
+    }
+}
+
+/// Files of a commit, or of a work tree.
+pub(crate) type SharedFiles = Arc<dyn Files>;

@@ -1,0 +1,168 @@
+//! Reads commits, trees and blobs of a Git directory. There is no work tree and no checkout, so readers wait for nobody.
+//!
+//! libgit2's handles are not shared between threads; a few are kept and lent. Directories are remembered by tree id:
+//! commits share most of theirs.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::{ErrorCode, ObjectType, Oid};
+use parking_lot::Mutex;
+
+use crate::cache::Cache;
+use crate::error::Error;
+
+/// Bytes of directories that are remembered.
+const DIRECTORIES: usize = 8 << 20;
+/// Handles that are kept when idle.
+const HANDLES: usize = 8;
+
+/// Objects of a Git directory.
+#[derive(Debug)]
+pub(crate) struct Store {
+    directory: PathBuf,
+    handles: Handles,
+    directories: Cache<Oid, Arc<Directory>>,
+    commits: Cache<Oid, Commit>,
+}
+
+struct Handles(Mutex<Vec<git2::Repository>>);
+
+impl std::fmt::Debug for Handles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handles")
+    }
+}
+
+/// A commit, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) id: Oid,
+    pub(crate) tree: Oid,
+    /// Unix seconds.
+    pub(crate) time: i64,
+}
+
+/// Names in one directory of a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    pub(crate) entries: HashMap<Box<str>, Entry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: Oid,
+    pub(crate) kind: EntryKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    File,
+    Directory,
+    Link,
+}
+
+impl Store {
+    /// `directory`: a bare repository or one with a `.git` in it.
+    pub(crate) fn open(directory: &Path) -> Result<Self, git2::Error> {
+        let first = open(directory)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            handles: Handles(Mutex::new(vec![first])),
+            directories: Cache::new(DIRECTORIES),
+            commits: Cache::new(64 * 1024),
+        })
+    }
+
+    /// Runs `work` with a handle of its own.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
+    ) -> Result<T, git2::Error> {
+        let kept = self.handles.0.lock().pop();
+        let handle = match kept {
+            Some(handle) => handle,
+            None => open(&self.directory)?,
+        };
+        let result = work(&handle);
+        let mut handles = self.handles.0.lock();
+        if handles.len() < HANDLES {
+            handles.push(handle);
+        }
+        result
+    }
+
+    /// The commit with this id, or the one that a tag object with this id names; `None`: no such commit.
+    pub(crate) fn commit(&self, id: Oid) -> Result<Option<Commit>, Error> {
+        if let Some(commit) = self.commits.get(&id) {
+            return Ok(Some(commit));
+        }
+        let commit = optional(self.with(|repository| {
+            let commit = repository.find_object(id, None)?.peel_to_commit()?;
+            Ok(Commit { id: commit.id(), tree: commit.tree_id(), time: commit.time().seconds() })
+        }))?;
+        if let Some(commit) = commit {
+            self.commits.put(id, commit, 64);
+        }
+        Ok(commit)
+    }
+
+    /// The one commit whose id begins with these digits.
+    pub(crate) fn commit_by_prefix(&self, digits: &str) -> Result<Option<Commit>, Error> {
+        let id = optional(self.with(|repository| Ok(repository.find_commit_by_prefix(digits)?.id())))?;
+        id.map_or(Ok(None), |id| self.commit(id))
+    }
+
+    pub(crate) fn directory(&self, tree: Oid) -> Result<Arc<Directory>, Error> {
+        if let Some(directory) = self.directories.get(&tree) {
+            return Ok(directory);
+        }
+        let directory = self
+            .with(|repository| {
+                let tree = repository.find_tree(tree)?;
+                let mut entries = HashMap::with_capacity(tree.len());
+                for entry in &tree {
+                    let kind = match entry.kind() {
+                        Some(ObjectType::Tree) => EntryKind::Directory,
+                        Some(ObjectType::Blob) if entry.filemode() & 0o170_000 == 0o120_000 => EntryKind::Link,
+                        Some(ObjectType::Blob) => EntryKind::File,
+                        // A submodule.
+                        _ => continue,
+                    };
+                    // Names that are not UTF-8 cannot be asked for.
+                    if let Ok(name) = entry.name() {
+                        entries.insert(name.into(), Entry { id: entry.id(), kind });
+                    }
+                }
+                Ok(Directory { entries })
+            })
+            .map_err(internal)?;
+        let weight = 64 + directory.entries.keys().map(|name| name.len() + 64).sum::<usize>();
+        let directory = Arc::new(directory);
+        self.directories.put(tree, Arc::clone(&directory), weight);
+        Ok(directory)
+    }
+
+    pub(crate) fn blob(&self, id: Oid) -> Result<Vec<u8>, Error> {
+        self.with(|repository| Ok(repository.find_blob(id)?.content().to_vec())).map_err(internal)
+    }
+}
+
+fn open(directory: &Path) -> Result<git2::Repository, git2::Error> {
+    // Never a repository further up: a missing `.git` must not serve the one around it.
+    git2::Repository::open_ext(directory, git2::RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>())
+}
+
+fn internal(error: git2::Error) -> Error {
+    Error::Internal(format!("git: {}", error.message()))
+}
+
+/// What is not there is no error.
+fn optional<T>(result: Result<T, git2::Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::Ambiguous | ErrorCode::InvalidSpec | ErrorCode::Peel) => Ok(None),
+        Err(error) => Err(internal(error)),
+    }
+}

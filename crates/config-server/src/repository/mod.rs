@@ -1,0 +1,189 @@
+//! Where configuration is kept. A kind of backend is a file here and a line in [`KINDS`].
+
+pub(crate) mod composite;
+pub(crate) mod git;
+pub(crate) mod native;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use wellspring_daemon::Context;
+use wellspring_properties::{Environment, Problem};
+
+use crate::config::Settings;
+use crate::error::Error;
+use crate::sources::documents::Documents;
+use crate::sources::search::{Location, Source};
+
+/// Whose configuration is asked for. Names are percent-decoded, `(_)` is replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Query {
+    /// A comma list.
+    pub(crate) name: String,
+    /// A comma list.
+    pub(crate) profiles: String,
+    /// A comma list; `None`: the backend's default.
+    pub(crate) label: Option<String>,
+}
+
+/// What a backend has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    pub(crate) version: Option<String>,
+    pub(crate) state: Option<String>,
+    /// Highest precedence first.
+    pub(crate) sources: Vec<Source>,
+}
+
+pub(crate) trait Repository: fmt::Debug + Send + Sync {
+    fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, Error>>;
+
+    /// Where plain text files are looked for; empty for backends without files.
+    fn locations<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Location>, Error>>;
+
+    /// What has to be there before the first request. An error stops the start.
+    fn start(&self) -> BoxFuture<'_, Result<(), Problem>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Something may have changed: look now. Ends when the news are in.
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// What backends are built from.
+pub(crate) struct Parts<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) settings: &'a Settings,
+    pub(crate) documents: Arc<Documents>,
+    /// The backend's own keys stand below this prefix.
+    pub(crate) prefix: String,
+}
+
+impl Parts<'_> {
+    pub(crate) fn env(&self) -> &Environment {
+        &self.context.env
+    }
+}
+
+type Build = fn(&Parts<'_>) -> Result<Arc<dyn Repository>, Problem>;
+
+/// Name in `composite[].type` and as an active profile, and its builder.
+const KINDS: &[(&str, Build)] = &[("git", git::build), ("native", native::build)];
+
+/// The backend that the settings name: `composite`, the active profiles, else git.
+pub(crate) fn build(context: &Context, settings: &Settings, documents: &Arc<Documents>) -> Result<Arc<dyn Repository>, Problem> {
+    let parts = |prefix: String| Parts { context, settings, documents: Arc::clone(documents), prefix };
+    let top = "spring.cloud.config.server";
+    let active = context.env.active_profiles();
+    let mut members: Vec<Arc<dyn Repository>> = Vec::new();
+    if active.iter().any(|profile| profile == "composite") || !settings.composite.is_empty() {
+        for (at, backend) in settings.composite.iter().enumerate() {
+            let prefix = format!("{top}.composite[{at}]");
+            let build = kind(&backend.kind).ok_or_else(|| unknown(context, &prefix, &backend.kind))?;
+            members.push(build(&parts(prefix))?);
+        }
+    } else {
+        let mut ranked = Vec::new();
+        for (name, build) in KINDS.iter().filter(|(name, _)| active.iter().any(|profile| profile == name)) {
+            let prefix = format!("{top}.{name}");
+            // Unset is last.
+            let order: Option<i32> = context.env.get_as(&format!("{prefix}.order"))?;
+            ranked.push((order.unwrap_or(i32::MAX), *build, prefix));
+        }
+        ranked.sort_by_key(|(order, ..)| *order);
+        for (_, build, prefix) in ranked {
+            members.push(build(&parts(prefix))?);
+        }
+        if members.is_empty() {
+            members.push(git::build(&parts(format!("{top}.git")))?);
+        }
+    }
+    match <[_; 1]>::try_from(members) {
+        Ok([one]) => Ok(one),
+        Err(members) => Ok(Arc::new(composite::Composite::new(members, settings.fail_on_composite_error))),
+    }
+}
+
+fn kind(name: &str) -> Option<Build> {
+    KINDS.iter().find(|(known, _)| *known == name).map(|(_, build)| *build)
+}
+
+fn unknown(context: &Context, prefix: &str, found: &str) -> Problem {
+    let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    Problem::new("WS-1310", format!("{prefix}.type is no kind of backend that this server has"))
+        .at(context.env.origin(&format!("{prefix}.type")))
+        .found(found)
+        .hint(known.join(", "))
+}
+
+impl Query {
+    pub(crate) fn applications(&self) -> Vec<&str> {
+        list(&self.name)
+    }
+
+    pub(crate) fn profiles(&self) -> Vec<&str> {
+        list(&self.profiles)
+    }
+
+    /// A profile that Spring Boot refuses: other characters than letters, digits and `-_.+@`, or one of these at an end.
+    pub(crate) fn invalid_profile(&self) -> Option<&str> {
+        self.profiles().into_iter().find(|profile| {
+            let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '@');
+            let ends = [profile.chars().next(), profile.chars().next_back()];
+            !profile.chars().all(allowed) || ends.into_iter().flatten().any(|c| !c.is_alphanumeric())
+        })
+    }
+}
+
+fn list(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).collect()
+}
+
+/// `{application}`, `{profile}` and `{label}` replaced, for each profile and application.
+pub(crate) fn expand(text: &str, query: &Query, label: Option<&str>) -> Vec<String> {
+    if !text.contains('{') {
+        return vec![text.to_owned()];
+    }
+    let mut out: Vec<String> = Vec::new();
+    for profile in query.profiles() {
+        for application in query.applications() {
+            let mut value = text.replace("{application}", application).replace("{profile}", profile);
+            if let Some(label) = label {
+                value = value.replace("{label}", label);
+            }
+            if !out.contains(&value) {
+                out.push(value);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(name: &str, profiles: &str) -> Query {
+        Query { name: name.into(), profiles: profiles.into(), label: None }
+    }
+
+    #[test]
+    fn placeholders_are_replaced_for_each_profile_and_application() {
+        assert_eq!(expand("x/{profile}/{application}", &query("a,b", "p,q"), None), ["x/p/a", "x/p/b", "x/q/a", "x/q/b"]);
+        assert_eq!(expand("{label}/x", &query("a,b", "p"), Some("main")), ["main/x"]);
+        assert_eq!(expand("plain", &query("a,b", "p,q"), None), ["plain"]);
+    }
+
+    #[test]
+    fn profiles_that_spring_boot_refuses() {
+        for good in ["dev", "dev,prod", "a-b.c+d@e_f", "1", "größe"] {
+            assert_eq!(query("a", good).invalid_profile(), None, "{good}");
+        }
+        for bad in ["-dev", "dev-", "..%2f..%2fetc", "file:x", "a#b", "dev,b/c", "../x"] {
+            assert!(query("a", bad).invalid_profile().is_some(), "{bad}");
+        }
+    }
+}

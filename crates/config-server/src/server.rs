@@ -1,0 +1,67 @@
+//! The server itself: a backend, and what is put around its answers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use wellspring_properties::Scalar;
+
+use crate::config::Settings;
+use crate::error::Error;
+use crate::repository::{Found, Query, Repository};
+use crate::sources::search::Source;
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) overrides: Option<Source>,
+}
+
+impl Server {
+    /// A query from the parts of a path; traversals and fragments are refused.
+    pub(crate) fn query(&self, name: &str, profiles: &str, label: Option<&str>) -> Result<Query, Error> {
+        for (what, text) in [("name", Some(name)), ("label", label)] {
+            if text.is_some_and(is_suspect) {
+                return Err(Error::BadRequest(format!("{what} is not valid: {}", text.unwrap_or_default())));
+            }
+        }
+        Ok(Query {
+            name: name.replace("(_)", "/"),
+            profiles: profiles.to_owned(),
+            label: label.map(|label| label.replace("(_)", "/")),
+        })
+    }
+
+    pub(crate) async fn find(&self, query: &Query) -> Result<Found, Error> {
+        let mut found = self.repository.find(query).await?;
+        if let Some(overrides) = &self.overrides {
+            found.sources.insert(0, overrides.clone());
+        }
+        if found.sources.is_empty() && !self.settings.accept_empty {
+            return Err(Error::NotFound(format!("nothing for {} {}", query.name, query.profiles)));
+        }
+        Ok(found)
+    }
+
+    /// Ciphers inside a text file, where the settings want that.
+    pub(crate) fn decrypt_text(&self, _path: &str, text: String) -> String {
+        text
+    }
+}
+
+fn is_suspect(text: &str) -> bool {
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    [text, &decoded].iter().any(|text| text.contains("..") || text.contains('#') || text.starts_with("(_)"))
+}
+
+/// A key's text in an environment, highest source first.
+pub(crate) fn lookup<'f>(found: &'f Found, key: &str) -> Option<Cow<'f, str>> {
+    let entry = found.sources.iter().find_map(|source| source.document.entries.get(key))?;
+    Some(match &entry.value {
+        Scalar::Text(text) | Scalar::BigInt(text) => Cow::Borrowed(text),
+        Scalar::Null | Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) | Scalar::Binary(_) => {
+            Cow::Owned(entry.value.to_string())
+        }
+    })
+}
