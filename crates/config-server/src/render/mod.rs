@@ -6,3 +6,4 @@ pub(crate) mod placeholders;
 pub(crate) mod properties;
 pub(crate) mod tree;
 pub(crate) mod yaml;
+mod yaml_scalar;

@@ -7,37 +7,37 @@ use wellspring_properties::{Entry, Problem};
 
 pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<IndexMap<String, Entry>, Problem> {
     let broken = |message: String| Problem::new("WS-1302", format!("{file}: {message}"));
-    let mut reader = Reader::from_reader(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8".to_owned()))?;
+    let mut reader = Reader::from_str(text);
     let mut entries = IndexMap::new();
     let mut open: Option<(String, String)> = None;
     loop {
         let event = reader.read_event().map_err(|error| broken(error.to_string()))?;
         match event {
-            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == b"entry" => {
+            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "entry" => {
                 let key = tag
                     .try_get_attribute("key")
                     .map_err(|error| broken(error.to_string()))?
                     .ok_or_else(|| broken("an entry without a key".to_owned()))?;
-                let key = key.unescape_value().map_err(|error| broken(error.to_string()))?;
+                let key = key.normalized_value(quick_xml::XmlVersion::Implicit1_0).map_err(|error| broken(error.to_string()))?;
                 open = Some((key.into_owned(), String::new()));
             }
             Event::Text(text) => {
                 if let Some((_, value)) = &mut open {
-                    value.push_str(&text.decode().map_err(|error| broken(error.to_string()))?);
+                    value.push_str(&text.xml10_content());
                 }
             }
             Event::CData(text) => {
                 if let Some((_, value)) = &mut open {
-                    value.push_str(&text.decode().map_err(|error| broken(error.to_string()))?);
+                    value.push_str(&text.xml10_content());
                 }
             }
             Event::GeneralRef(name) => {
                 if let Some((_, value)) = &mut open {
-                    let name = name.decode().map_err(|error| broken(error.to_string()))?;
-                    value.push_str(&entity(&name).ok_or_else(|| broken(format!("unknown entity &{name};")))?);
+                    value.push_str(&entity(&name).ok_or_else(|| broken(format!("unknown entity &{};", &*name)))?);
                 }
             }
-            Event::End(tag) if tag.name().as_ref() == b"entry" => {
+            Event::End(tag) if tag.name().as_ref() == "entry" => {
                 if let Some((key, value)) = open.take() {
                     entries.insert(key, Entry::text(value));
                 }
