@@ -73,10 +73,9 @@ impl Environment {
     /// The winning entry of a key, as its source holds it.
     pub fn find(&self, key: &str) -> Option<&Entry> {
         let place = self.inner.index.get(canonical(key).as_ref());
-        let (id, at) = match (place, self.dashed_variable(key)) {
-            (Some(place), Some(variable)) => place.min(variable),
-            (place, variable) => place.or(variable)?,
-        };
+        let named = self.named_variable(key);
+        let places = [place, self.dashed_variable(key), named.as_ref()];
+        let (id, at) = places.into_iter().flatten().min()?;
         self.inner.sources.get(*id)?.entries.get_index(*at).map(|(_, entry)| entry)
     }
 
@@ -113,6 +112,15 @@ impl Environment {
         self.inner.sources.get(place.0).filter(|source| source.variables).map(|_| place)
     }
 
+    /// `GIT_URI` for `${GIT_URI}`: a variable by its own name.
+    fn named_variable(&self, key: &str) -> Option<(SourceId, usize)> {
+        if !key.contains('_') && !key.bytes().any(|b| b.is_ascii_uppercase()) {
+            return None;
+        }
+        let variables = self.inner.sources.iter().enumerate().filter(|(_, source)| source.variables);
+        variables.filter_map(|(id, source)| Some((id, source.entries.get_index_of(key)?))).next()
+    }
+
     /// The value before placeholders are resolved.
     pub(crate) fn raw(&self, key: &str) -> Option<String> {
         match self.find(key) {
@@ -139,4 +147,23 @@ impl fmt::Debug for Environment {
 
 pub(crate) fn unresolved(error: &PlaceholderError) -> Problem {
     Problem::new(codes::PLACEHOLDER, error.to_string()).hint("${key:default}, or a value for the key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_answers_to_its_own_name() {
+        let variables = [("GIT_URI".to_owned(), "file:///repo".to_owned())];
+        let env = Environment::new(
+            vec![
+                PropertySource::of_variables("systemEnvironment", variables),
+                PropertySource::of_pairs("application.yml", [("uri", "${GIT_URI}/x")]),
+            ],
+            Vec::new(),
+        );
+        assert_eq!(env.get("uri").as_deref(), Some("file:///repo/x"));
+        assert_eq!(env.get("git.uri").as_deref(), Some("file:///repo"));
+    }
 }

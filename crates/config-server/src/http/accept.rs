@@ -21,7 +21,10 @@ impl Accept {
             .filter_map(|range| {
                 let mut parts = range.split(';').map(str::trim);
                 let kind = parts.next().filter(|kind| !kind.is_empty())?.to_ascii_lowercase();
-                let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
+                let weight = parts
+                    .find_map(|part| part.strip_prefix("q="))
+                    .and_then(|q| q.parse().ok())
+                    .unwrap_or(1.0);
                 (weight > 0.0).then_some(Range { kind, weight })
             })
             .collect();
@@ -30,7 +33,9 @@ impl Accept {
         }
         // More weight first; of equals the more specific.
         ranges.sort_by(|a, b| {
-            b.weight.total_cmp(&a.weight).then_with(|| a.kind.matches('*').count().cmp(&b.kind.matches('*').count()))
+            b.weight
+                .total_cmp(&a.weight)
+                .then_with(|| a.kind.matches('*').count().cmp(&b.kind.matches('*').count()))
         });
         Self(ranges)
     }
@@ -55,7 +60,8 @@ fn takes(range: &str, offer: &str) -> bool {
     if range == "*/*" || range == offer {
         return true;
     }
-    let (Some((range_type, range_sub)), Some((offer_type, offer_sub))) = (range.split_once('/'), offer.split_once('/'))
+    let (Some((range_type, range_sub)), Some((offer_type, offer_sub))) =
+        (range.split_once('/'), offer.split_once('/'))
     else {
         return false;
     };

@@ -38,7 +38,8 @@ fn body(query: &Query, found: &Found, origins: bool) -> Bytes {
         let document = &source.document;
         if origins { document.json_with_origins.clone() } else { document.json.clone() }
     };
-    let size: usize = found.sources.iter().map(|source| fragment(source).len() + source.name.len() + 32).sum();
+    let size: usize =
+        found.sources.iter().map(|source| fragment(source).len() + source.name.len() + 32).sum();
     let mut head = Vec::with_capacity(256);
     head.extend_from_slice(b"{\"name\":");
     json::write_text(&mut head, &query.name);

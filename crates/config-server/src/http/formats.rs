@@ -42,7 +42,9 @@ fn render(format: Format, found: &Found, strip_document: bool) -> Result<String,
     })?;
     Ok(match (format, tree) {
         (Format::Json, tree) => json::dump(&tree),
-        (_, Tree::Map(entries)) if strip_document && entries.len() == 1 && entries.contains_key("document") => {
+        (_, Tree::Map(entries))
+            if strip_document && entries.len() == 1 && entries.contains_key("document") =>
+        {
             entries.get("document").map(yaml::dump).unwrap_or_default()
         }
         (_, tree) => yaml::dump(&tree),

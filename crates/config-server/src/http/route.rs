@@ -10,9 +10,23 @@ use percent_encoding::percent_decode_str;
 /// What is asked for; texts are percent-decoded, `(_)` not yet replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    Environment { name: String, profiles: String, label: Option<String> },
-    Flat { format: Format, name: String, profiles: String, label: Option<String> },
-    Resource { name: String, profiles: String, label: Option<String>, path: String },
+    Environment {
+        name: String,
+        profiles: String,
+        label: Option<String>,
+    },
+    Flat {
+        format: Format,
+        name: String,
+        profiles: String,
+        label: Option<String>,
+    },
+    Resource {
+        name: String,
+        profiles: String,
+        label: Option<String>,
+        path: String,
+    },
     EncryptStatus,
     Encrypt(Option<Subject>),
     Decrypt(Option<Subject>),
@@ -39,8 +53,12 @@ pub(crate) enum Format {
     Json,
 }
 
-const EXTENSIONS: [(&str, Format); 4] =
-    [(".yml", Format::Yaml), (".yaml", Format::Yaml), (".properties", Format::Properties), (".json", Format::Json)];
+const EXTENSIONS: [(&str, Format); 4] = [
+    (".yml", Format::Yaml),
+    (".yaml", Format::Yaml),
+    (".properties", Format::Properties),
+    (".json", Format::Json),
+];
 
 /// Fixed parts of all paths: where the server is mounted, where `/monitor` is.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +92,8 @@ impl Mount {
 
 fn route(segments: &[&str], default_label: bool) -> Route {
     let some = |text: &str| Some(text.to_owned());
-    let subject = |name: &str, profiles: &str| Some(Subject { name: name.to_owned(), profiles: profiles.to_owned() });
+    let subject =
+        |name: &str, profiles: &str| Some(Subject { name: name.to_owned(), profiles: profiles.to_owned() });
     match *segments {
         ["encrypt"] => Route::Encrypt(None),
         ["decrypt"] => Route::Decrypt(None),
@@ -84,7 +103,7 @@ fn route(segments: &[&str], default_label: bool) -> Route {
         ["encrypt", name, profiles] => Route::Encrypt(subject(name, profiles)),
         ["decrypt", name, profiles] => Route::Decrypt(subject(name, profiles)),
         [file] => flat(file, None).unwrap_or(Route::None),
-        [_, ""] | [] => Route::None,
+        [_, ""] | [_, _, ""] | [] => Route::None,
         [name, profiles] => flat(profiles, Some(name)).unwrap_or_else(|| {
             if names_an_extension(profiles) {
                 return Route::None;
@@ -111,7 +130,8 @@ fn route(segments: &[&str], default_label: bool) -> Route {
 
 /// `{name}-{profiles}.{ext}`; the last `-` divides.
 fn flat(file: &str, label: Option<&str>) -> Option<Route> {
-    let (stem, format) = EXTENSIONS.iter().find_map(|(ext, format)| Some((file.strip_suffix(ext)?, *format)))?;
+    let (stem, format) =
+        EXTENSIONS.iter().find_map(|(ext, format)| Some((file.strip_suffix(ext)?, *format)))?;
     let (name, profiles) = stem.rsplit_once('-')?;
     if name.is_empty() || profiles.is_empty() {
         return None;
@@ -195,8 +215,12 @@ mod tests {
     fn shown(path: &str, default_label: bool) -> String {
         match Mount::default().route(path, default_label) {
             Route::Environment { name, profiles, label } => format!("env {name} {profiles} {label:?}"),
-            Route::Flat { format, name, profiles, label } => format!("flat {format:?} {name} {profiles} {label:?}"),
-            Route::Resource { name, profiles, label, path } => format!("text {name} {profiles} {label:?} {path}"),
+            Route::Flat { format, name, profiles, label } => {
+                format!("flat {format:?} {name} {profiles} {label:?}")
+            }
+            Route::Resource { name, profiles, label, path } => {
+                format!("text {name} {profiles} {label:?} {path}")
+            }
             other => format!("{other:?}"),
         }
     }

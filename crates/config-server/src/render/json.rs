@@ -48,7 +48,9 @@ pub(crate) fn write_scalar(out: &mut Vec<u8>, scalar: &Scalar) {
         Scalar::Text(text) => write_text(out, text),
         Scalar::Binary(bytes) => write_text(out, &STANDARD.encode(bytes)),
         Scalar::Float(value) if !value.is_finite() => write_text(out, &scalar.to_string()),
-        Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) | Scalar::Float(_) => out.extend_from_slice(scalar.to_string().as_bytes()),
+        Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) | Scalar::Float(_) => {
+            out.extend_from_slice(scalar.to_string().as_bytes())
+        }
     }
 }
 

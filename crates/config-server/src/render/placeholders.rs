@@ -13,7 +13,10 @@ pub(crate) struct Circular(pub(crate) String);
 const DEEPEST: usize = 64;
 
 /// `lookup` answers the text of a key.
-pub(crate) fn resolve<'v>(text: &str, lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, Circular> {
+pub(crate) fn resolve<'v>(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>,
+) -> Result<String, Circular> {
     if !text.contains("${") {
         return Ok(text.to_owned());
     }

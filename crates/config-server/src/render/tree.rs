@@ -173,7 +173,8 @@ mod tests {
     use super::*;
 
     fn json(pairs: &[(&str, &str)]) -> Result<String, Misfit> {
-        let values: Vec<(&str, Scalar)> = pairs.iter().map(|(k, v)| (*k, Scalar::Text((*v).to_owned()))).collect();
+        let values: Vec<(&str, Scalar)> =
+            pairs.iter().map(|(k, v)| (*k, Scalar::Text((*v).to_owned()))).collect();
         let merged: Merged<'_> = values.iter().map(|(k, v)| (*k, v)).collect();
         Ok(super::super::json::dump(&Tree::unflatten(&merged)?))
     }

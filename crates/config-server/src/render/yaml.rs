@@ -109,7 +109,9 @@ impl Emitter {
         match scalar {
             Scalar::Null => self.text("", place),
             Scalar::Text(text) => self.text(text, place),
-            Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) => self.scalar(&scalar.to_string(), Style::Plain, place),
+            Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) => {
+                self.scalar(&scalar.to_string(), Style::Plain, place)
+            }
             Scalar::Float(value) if value.is_nan() => self.scalar(".NaN", Style::Plain, place),
             Scalar::Float(value) if value.is_infinite() => {
                 self.scalar(if *value > 0.0 { ".inf" } else { "-.inf" }, Style::Plain, place);
@@ -329,7 +331,15 @@ fn is_simple_key(key: &str) -> bool {
 
 /// Runs of blanks, of line breaks, and of anything else.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let kind = |c: char| if c == ' ' { 0 } else if is_break(c) { 1 } else { 2 };
+    let kind = |c: char| {
+        if c == ' ' {
+            0
+        } else if is_break(c) {
+            1
+        } else {
+            2
+        }
+    };
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = kind(rest.chars().next()?);

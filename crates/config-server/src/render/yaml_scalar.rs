@@ -45,9 +45,8 @@ impl Analysis {
             let followed_by_blank = chars.peek().is_none_or(|next| is_blank(*next));
             indicators |= match previous {
                 None => match c {
-                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
-                        true
-                    }
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
+                    | '@' | '`' => true,
                     '?' | ':' | '-' => followed_by_blank,
                     _ => false,
                 },
@@ -58,7 +57,10 @@ impl Analysis {
                 },
             };
             multiline |= is_break(c);
-            special |= !(c == '\n' || (' '..='~').contains(&c) || (c >= '\u{A0}' && is_printable(c)) || c == '\u{85}');
+            special |= !(c == '\n'
+                || (' '..='~').contains(&c)
+                || (c >= '\u{A0}' && is_printable(c))
+                || c == '\u{85}');
             break_space |= c == ' ' && previous.is_some_and(is_break);
             space_break |= is_break(c) && previous == Some(' ');
             previous = Some(c);

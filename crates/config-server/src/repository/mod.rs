@@ -74,7 +74,11 @@ type Build = fn(&Parts<'_>) -> Result<Arc<dyn Repository>, Problem>;
 const KINDS: &[(&str, Build)] = &[("git", git::build), ("native", native::build)];
 
 /// The backend that the settings name: `composite`, the active profiles, else git.
-pub(crate) fn build(context: &Context, settings: &Settings, documents: &Arc<Documents>) -> Result<Arc<dyn Repository>, Problem> {
+pub(crate) fn build(
+    context: &Context,
+    settings: &Settings,
+    documents: &Arc<Documents>,
+) -> Result<Arc<dyn Repository>, Problem> {
     let parts = |prefix: String| Parts { context, settings, documents: Arc::clone(documents), prefix };
     let top = "spring.cloud.config.server";
     let active = context.env.active_profiles();
@@ -172,7 +176,10 @@ mod tests {
 
     #[test]
     fn placeholders_are_replaced_for_each_profile_and_application() {
-        assert_eq!(expand("x/{profile}/{application}", &query("a,b", "p,q"), None), ["x/p/a", "x/p/b", "x/q/a", "x/q/b"]);
+        assert_eq!(
+            expand("x/{profile}/{application}", &query("a,b", "p,q"), None),
+            ["x/p/a", "x/p/b", "x/q/a", "x/q/b"]
+        );
         assert_eq!(expand("{label}/x", &query("a,b", "p"), Some("main")), ["main/x"]);
         assert_eq!(expand("plain", &query("a,b", "p,q"), None), ["plain"]);
     }

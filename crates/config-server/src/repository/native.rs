@@ -34,10 +34,10 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
     for location in settings.search_locations.extract_if(.., |location| location.starts_with("classpath:")) {
         warn!(location, "search location left out: there is no class path; use file:");
     }
-    let default_label = parts.settings.default_label.clone().unwrap_or_else(|| settings.default_label.clone());
-    let home = std::env::current_dir().map_err(|error| {
-        Problem::new("WS-1311", format!("the working directory cannot be read: {error}"))
-    })?;
+    let default_label =
+        parts.settings.default_label.clone().unwrap_or_else(|| settings.default_label.clone());
+    let home = std::env::current_dir()
+        .map_err(|error| Problem::new("WS-1311", format!("the working directory cannot be read: {error}")))?;
     Ok(Arc::new(Native { settings, default_label, documents: Arc::clone(&parts.documents), home }))
 }
 
@@ -56,7 +56,9 @@ impl Native {
         if self.settings.add_label_locations {
             for location in self.settings.search_locations.iter().filter(|location| !location.contains('{')) {
                 let slash = if location.ends_with('/') { "" } else { "/" };
-                for label in label.split(',').rev().map(str::trim).filter(|label| !label.is_empty() && !climbs(label)) {
+                for label in
+                    label.split(',').rev().map(str::trim).filter(|label| !label.is_empty() && !climbs(label))
+                {
                     self.add(&mut out, &format!("{location}{slash}{label}"));
                 }
             }
@@ -71,7 +73,9 @@ impl Native {
         let root = clean(&self.home.join(path));
         let slash = if location.ends_with('/') { "" } else { "/" };
         let location: Arc<str> = format!("{location}{slash}").into();
-        let known = out.iter().any(|known| matches!(&known.naming, Naming::Native { location: known } if *known == location));
+        let known = out
+            .iter()
+            .any(|known| matches!(&known.naming, Naming::Native { location: known } if *known == location));
         if !known {
             out.push(Location {
                 files: Arc::new(Disk::new(root, Links::Followed)),
@@ -108,11 +112,14 @@ impl Repository for Native {
                 return Err(Error::Internal(format!("profile `{profile}` is not valid")));
             }
             let locations = self.search(query);
-            let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
-                .map_err(|failure| match failure {
-                    Failure::Syntax(problem) | Failure::Refused(problem) => Error::Internal(problem.line()),
-                    Failure::Other(error) => error,
-                })?;
+            let sources =
+                search::search(&self.documents, &locations, &query.applications(), &query.profiles())
+                    .map_err(|failure| match failure {
+                        Failure::Syntax(problem) | Failure::Refused(problem) => {
+                            Error::Internal(problem.line())
+                        }
+                        Failure::Other(error) => error,
+                    })?;
             Ok(Found { version: self.settings.version.clone(), state: None, sources })
         })
     }

@@ -73,7 +73,8 @@ impl Files for Disk {
 
     fn read(&self, path: &str, _stamp: &Stamp) -> Result<Vec<u8>, Error> {
         let full = self.root.join(path);
-        std::fs::read(&full).map_err(|error| Error::Internal(format!("cannot read {}: {error}", full.display())))
+        std::fs::read(&full)
+            .map_err(|error| Error::Internal(format!("cannot read {}: {error}", full.display())))
     }
 
     fn directories(&self, path: &str) -> Result<Option<Vec<String>>, Error> {
@@ -127,9 +128,18 @@ mod tests {
             for path in ["a.yml", "sub/b.yml", "in.yml"] {
                 assert!(found(path), "{path}");
             }
-            for path in
-                ["", "sub", ".git/config", ".GIT/config", "git/config", "../secret.txt", "sub/../a.yml", "/etc/passwd", "sub//b.yml", "a.yml\0"]
-            {
+            for path in [
+                "",
+                "sub",
+                ".git/config",
+                ".GIT/config",
+                "git/config",
+                "../secret.txt",
+                "sub/../a.yml",
+                "/etc/passwd",
+                "sub//b.yml",
+                "a.yml\0",
+            ] {
                 assert!(!found(path), "{path}");
             }
             for path in ["out.txt", "up/secret.txt"] {

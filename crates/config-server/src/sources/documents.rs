@@ -123,10 +123,11 @@ impl Documents {
         file: &str,
     ) -> Result<Document, Unreadable> {
         if let Some(entry) = entries.get(GIVEN_UP) {
-            let problem = Problem::new("WS-1301", format!("`{GIVEN_UP}` is not read by Spring Boot since 2.4"))
-                .at(entry.origin.clone())
-                .found(entry.value.to_string())
-                .hint(ON_PROFILE);
+            let problem =
+                Problem::new("WS-1301", format!("`{GIVEN_UP}` is not read by Spring Boot since 2.4"))
+                    .at(entry.origin.clone())
+                    .found(entry.value.to_string())
+                    .hint(ON_PROFILE);
             return Err(Unreadable::Refused(Box::new(problem)));
         }
         let activation = activation(&entries).map_err(|problem| {
@@ -165,7 +166,8 @@ fn activation(entries: &IndexMap<String, Entry>) -> Result<Activation, Problem> 
 /// A list written as one text with commas or as items.
 fn list(entries: &IndexMap<String, Entry>, key: &str) -> Vec<String> {
     let one = entries.get(key).map(|entry| entry.value.to_string());
-    let items = (0..).map_while(|at| entries.get(&format!("{key}[{at}]"))).map(|entry| entry.value.to_string());
+    let items =
+        (0..).map_while(|at| entries.get(&format!("{key}[{at}]"))).map(|entry| entry.value.to_string());
     one.into_iter()
         .flat_map(|text| text.split(',').map(str::to_owned).collect::<Vec<_>>())
         .chain(items)
@@ -198,7 +200,9 @@ pub(crate) fn object(entries: &IndexMap<String, Entry>, origins: bool) -> Bytes 
             Some(origin) => {
                 out.extend_from_slice(b"{\"value\":");
                 json::write_scalar(&mut out, &entry.value);
-                out.extend_from_slice(format!(",\"origin\":\"{}:{}\"}}", origin.line, origin.column).as_bytes());
+                out.extend_from_slice(
+                    format!(",\"origin\":\"{}:{}\"}}", origin.line, origin.column).as_bytes(),
+                );
             }
             None => json::write_scalar(&mut out, &entry.value),
         }

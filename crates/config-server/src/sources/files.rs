@@ -30,6 +30,10 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
 /// Whether every part of the path is a plain name: none is empty, `.`, `..` or `.git`.
 pub(crate) fn is_clean(path: &str) -> bool {
     path.split('/').all(|part| {
-        !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git") && !part.contains('\0')
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && !part.eq_ignore_ascii_case(".git")
+            && !part.contains('\0')
     })
 }

@@ -19,7 +19,9 @@ pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<IndexMap<String, Entry>,
                     .try_get_attribute("key")
                     .map_err(|error| broken(error.to_string()))?
                     .ok_or_else(|| broken("an entry without a key".to_owned()))?;
-                let key = key.normalized_value(quick_xml::XmlVersion::Implicit1_0).map_err(|error| broken(error.to_string()))?;
+                let key = key
+                    .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+                    .map_err(|error| broken(error.to_string()))?;
                 open = Some((key.into_owned(), String::new()));
             }
             Event::Text(text) => {
@@ -34,7 +36,9 @@ pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<IndexMap<String, Entry>,
             }
             Event::GeneralRef(name) => {
                 if let Some((_, value)) = &mut open {
-                    value.push_str(&entity(&name).ok_or_else(|| broken(format!("unknown entity &{};", &*name)))?);
+                    value.push_str(
+                        &entity(&name).ok_or_else(|| broken(format!("unknown entity &{};", &*name)))?,
+                    );
                 }
             }
             Event::End(tag) if tag.name().as_ref() == "entry" => {

@@ -98,7 +98,14 @@ fn long_lines_are_folded_at_blanks_beyond_the_width() {
 #[test]
 fn lists_are_not_indented_below_their_key() {
     let tree = map(vec![
-        ("list", Tree::List(vec![text("a"), Tree::Null, map(vec![("x", text("1")), ("y", map(vec![("z", text("b"))]))])])),
+        (
+            "list",
+            Tree::List(vec![
+                text("a"),
+                Tree::Null,
+                map(vec![("x", text("1")), ("y", map(vec![("z", text("b"))]))]),
+            ]),
+        ),
         ("nested", Tree::List(vec![Tree::List(vec![text("a"), text("b")]), Tree::List(vec![text("c")])])),
         ("empty", Tree::List(vec![])),
         ("none", map(vec![])),
@@ -134,7 +141,10 @@ fn numbers_and_booleans_are_plain() {
 
 #[test]
 fn keys_are_quoted_like_texts_and_long_ones_are_explicit() {
-    assert_eq!(dump(&map(vec![("1", text("a")), ("a b", text("c")), ("!x", text("d"))])), "'1': a\na b: c\n'!x': d\n");
+    assert_eq!(
+        dump(&map(vec![("1", text("a")), ("a b", text("c")), ("!x", text("d"))])),
+        "'1': a\na b: c\n'!x': d\n"
+    );
     let long = "k".repeat(128);
     assert_eq!(dump(&map(vec![(&long, text("v"))])), format!("? {long}\n: v\n"));
 }

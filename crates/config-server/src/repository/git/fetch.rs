@@ -121,7 +121,9 @@ impl Mirror {
             return;
         }
         match (Refs::load(&self.home.git), Store::open(&self.home.git)) {
-            (Ok(refs), Ok(store)) if !refs.names.is_empty() && origin(&store).as_deref() == Some(self.uri.as_str()) => {
+            (Ok(refs), Ok(store))
+                if !refs.names.is_empty() && origin(&store).as_deref() == Some(self.uri.as_str()) =>
+            {
                 info!(uri = %Shown(&self.uri), directory = %self.home.git.display(), "mirror found, served until it is fetched");
                 // The only place that sets it before it is shared.
                 if self.store.set(Arc::new(store)).is_ok() {
@@ -149,7 +151,8 @@ impl Mirror {
             };
             (ticket, deadline)
         };
-        let waits_for_nothing = cloned && (self.rate > 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()));
+        let waits_for_nothing =
+            cloned && (self.rate > 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()));
         if !waits_for_nothing {
             self.wait(ticket, deadline).await;
         }
@@ -195,9 +198,7 @@ impl Mirror {
         }
         flight.begin();
         let mirror = Arc::clone(self);
-        self.tasks.spawn(async move {
-            while mirror.fly().await {}
-        });
+        self.tasks.spawn(async move { while mirror.fly().await {} });
         flight.begun
     }
 
@@ -218,7 +219,8 @@ impl Mirror {
                 }
                 Err(cause) => {
                     if flight.failure.as_ref().is_none_or(|known| known.cause != cause) {
-                        let serving = if self.refs.load().is_some() { "the last known state" } else { "nothing" };
+                        let serving =
+                            if self.refs.load().is_some() { "the last known state" } else { "nothing" };
                         warn!(uri = %Shown(&self.uri), cause, serving, "repository cannot be fetched");
                     }
                     let since = flight.failure.as_ref().map_or_else(Millis::now, |known| known.since);
@@ -240,7 +242,9 @@ impl Mirror {
         let known = self.refs.load_full().unwrap_or_default();
         let git = self.home.git.clone();
         let uri = self.uri.clone();
-        tokio::task::spawn_blocking(move || prepare(&git, &uri)).await.map_err(|error| error.to_string())??;
+        tokio::task::spawn_blocking(move || prepare(&git, &uri))
+            .await
+            .map_err(|error| error.to_string())??;
         let news = self.transport.fetch(&self.home.git, &known, self.timeout).await?;
         let refs = known.updated(&news, self.prune);
         if self.store.get().is_none() {
@@ -260,7 +264,8 @@ impl Mirror {
             return Ok(());
         }
         let flight = self.flight.lock();
-        let cause = flight.failure.as_ref().map_or("it has not answered yet", |failure| failure.cause.as_str());
+        let cause =
+            flight.failure.as_ref().map_or("it has not answered yet", |failure| failure.cause.as_str());
         Err(Error::NotFound(format!("repository {} cannot be cloned: {cause}", Shown(&self.uri))))
     }
 
@@ -274,7 +279,9 @@ impl Mirror {
     }
 
     pub(crate) fn files(&self, commit: Commit) -> Result<SharedFiles, Error> {
-        let Some(store) = self.store.get() else { return Err(Error::NotFound("nothing was fetched yet".to_owned())) };
+        let Some(store) = self.store.get() else {
+            return Err(Error::NotFound("nothing was fetched yet".to_owned()));
+        };
         Ok(Arc::new(CommitFiles::new(Arc::clone(store), commit, Arc::clone(&self.home.work_tree))))
     }
 
@@ -310,7 +317,8 @@ impl Flight {
         if local {
             return now + timeout;
         }
-        let patience = self.typical.map_or(FIRST_PATIENCE, |typical| (typical * 3).max(PATIENCE)).min(timeout);
+        let patience =
+            self.typical.map_or(FIRST_PATIENCE, |typical| (typical * 3).max(PATIENCE)).min(timeout);
         if self.failure.is_some() {
             return now;
         }
@@ -363,7 +371,8 @@ fn prepare(git: &std::path::Path, uri: &str) -> Result<(), String> {
 impl Home {
     fn new(basedir: Option<PathBuf>) -> Self {
         let temporary = basedir.is_none();
-        let base = basedir.unwrap_or_else(|| std::env::temp_dir().join(format!("config-repo-{}", fastrand::u64(..))));
+        let base = basedir
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("config-repo-{}", fastrand::u64(..))));
         let base = std::path::absolute(&base).unwrap_or(base);
         Self { work_tree: base.display().to_string().into(), git: base.join(".git"), temporary }
     }

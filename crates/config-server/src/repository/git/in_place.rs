@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use git2::{ErrorCode, Oid};
 
+use super::SharedFiles;
 use super::label::{self, Names};
 use super::store::{Commit, Store};
 use super::tree::CommitFiles;
 use super::work_tree::{Other, WorkTree};
-use super::SharedFiles;
 use crate::error::Error;
 use crate::sources::disk::{Disk, Links};
 
@@ -35,7 +35,8 @@ impl InPlace {
 
     /// Whether the directory still is the repository that was opened.
     pub(crate) fn is_there(&self) -> bool {
-        self.disk.root().join(".git").exists() || (!self.has_work_tree && self.disk.root().join("HEAD").exists())
+        self.disk.root().join(".git").exists()
+            || (!self.has_work_tree && self.disk.root().join("HEAD").exists())
     }
 
     pub(crate) fn commit(&self, label: &str) -> Result<Commit, Error> {
@@ -62,7 +63,14 @@ impl InPlace {
     fn find(&self, name: &str) -> Result<Option<Oid>, Error> {
         match self.store.with(|repository| repository.refname_to_id(name)) {
             Ok(id) => Ok(Some(id)),
-            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::UnbornBranch) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.code(),
+                    ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::UnbornBranch
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(Error::Internal(format!("git: {}", error.message()))),
         }
     }

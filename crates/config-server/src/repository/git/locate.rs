@@ -35,10 +35,17 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    pub(crate) fn new(key: Option<&str>, settings: Settings, server_label: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        key: Option<&str>,
+        settings: Settings,
+        server_label: Option<&str>,
+    ) -> Result<Self, Problem> {
         let Some(uri) = settings.uri.clone() else {
             let key = key.unwrap_or_default();
-            return Err(Problem::new("WS-1312", format!("spring.cloud.config.server.git.repos.{key}.uri is missing")));
+            return Err(Problem::new(
+                "WS-1312",
+                format!("spring.cloud.config.server.git.repos.{key}.uri is missing"),
+            ));
         };
         let own = if settings.pattern.is_empty() {
             key.map(str::to_owned).into_iter().collect()
@@ -140,7 +147,12 @@ impl Places {
         Self { context: context.clone(), basedir, open: Mutex::new(HashMap::new()) }
     }
 
-    pub(crate) async fn place(&self, choice: &Choice, query: &Query, label: Option<&str>) -> Result<Arc<Place>, Error> {
+    pub(crate) async fn place(
+        &self,
+        choice: &Choice,
+        query: &Query,
+        label: Option<&str>,
+    ) -> Result<Arc<Place>, Error> {
         self.at(choice, choice.uri(query, label)).await
     }
 
@@ -160,7 +172,8 @@ impl Places {
         let kind = match in_place_directory(uri) {
             Some(directory) => Kind::InPlace(InPlace::open(directory)?),
             None => {
-                let transport = Transport::new(uri, &choice.settings).map_err(|problem| Error::Internal(problem.line()))?;
+                let transport = Transport::new(uri, &choice.settings)
+                    .map_err(|problem| Error::Internal(problem.line()))?;
                 let basedir = self.directory(choice, uri);
                 let mirror = Mirror::new(uri, &choice.settings, transport, basedir, &self.context);
                 if choice.has_placeholders() {
@@ -293,7 +306,9 @@ fn wild(pattern: &str, name: &str) -> bool {
             let before = at.checked_sub(1);
             let hit = match p {
                 '*' => here || before.and_then(|b| next.get(b).copied()).unwrap_or(false),
-                _ => before.is_some_and(|b| row.get(b) == Some(&true) && (p == '?' || name.get(b) == Some(&p))),
+                _ => {
+                    before.is_some_and(|b| row.get(b) == Some(&true) && (p == '?' || name.get(b) == Some(&p)))
+                }
             };
             if let Some(slot) = next.get_mut(at) {
                 *slot = hit;
@@ -331,15 +346,25 @@ mod tests {
             (&["*/staging"], "any", "staging2", false),
             (&["a", "*-admin"], "db-admin", "prod", true),
         ] {
-            assert_eq!(choice("simple", pattern).matches(name, profiles), expected, "{pattern:?} {name}/{profiles}");
+            assert_eq!(
+                choice("simple", pattern).matches(name, profiles),
+                expected,
+                "{pattern:?} {name}/{profiles}"
+            );
         }
     }
 
     #[test]
     fn wildcards_within_a_name() {
-        for (pattern, name, expected) in
-            [("shared*", "shared-a", true), ("*a", "shared-a", true), ("s?ared", "shared", true), ("?", "", false), ("*", "", true), ("a*b*c", "axxbc", true), ("a*b", "ac", false)]
-        {
+        for (pattern, name, expected) in [
+            ("shared*", "shared-a", true),
+            ("*a", "shared-a", true),
+            ("s?ared", "shared", true),
+            ("?", "", false),
+            ("*", "", true),
+            ("a*b*c", "axxbc", true),
+            ("a*b", "ac", false),
+        ] {
             assert_eq!(wild(pattern, name), expected, "{pattern} {name}");
         }
     }

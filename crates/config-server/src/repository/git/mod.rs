@@ -62,7 +62,10 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
 impl Git {
     /// The repositories to be tried, the default one last.
     fn choices(&self, query: &Query) -> impl Iterator<Item = &Choice> {
-        self.by_pattern.iter().filter(|choice| choice.matches(&query.name, &query.profiles)).chain([&self.default])
+        self.by_pattern
+            .iter()
+            .filter(|choice| choice.matches(&query.name, &query.profiles))
+            .chain([&self.default])
     }
 
     /// Runs `work` on the first repository that can answer.
@@ -95,7 +98,11 @@ impl Git {
             Ok(commit) => Ok(Opened { place, commit, label: wanted.to_owned() }),
             Err(error) => {
                 let settings = &choice.settings;
-                if error.falls_through() && wanted == "main" && choice.default_label == "main" && settings.try_master_branch {
+                if error.falls_through()
+                    && wanted == "main"
+                    && choice.default_label == "main"
+                    && settings.try_master_branch
+                {
                     let commit = place.commit("master").map_err(|_| error)?;
                     return Ok(Opened { place, commit, label: "master".to_owned() });
                 }
@@ -138,10 +145,10 @@ impl Git {
         let locations = self.locations_in(choice, &opened, query)?;
         let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
             .map_err(|failure| match failure {
-                Failure::Syntax(problem) => Error::Broken(problem),
-                Failure::Refused(problem) => Error::Internal(problem.line()),
-                Failure::Other(error) => error,
-            })?;
+            Failure::Syntax(problem) => Error::Broken(problem),
+            Failure::Refused(problem) => Error::Internal(problem.line()),
+            Failure::Other(error) => error,
+        })?;
         Ok((opened.commit.id.to_string(), sources))
     }
 

@@ -125,7 +125,9 @@ impl Store {
                 for entry in &tree {
                     let kind = match entry.kind() {
                         Some(ObjectType::Tree) => EntryKind::Directory,
-                        Some(ObjectType::Blob) if entry.filemode() & 0o170_000 == 0o120_000 => EntryKind::Link,
+                        Some(ObjectType::Blob) if entry.filemode() & 0o170_000 == 0o120_000 => {
+                            EntryKind::Link
+                        }
                         Some(ObjectType::Blob) => EntryKind::File,
                         // A submodule.
                         _ => continue,
@@ -162,7 +164,14 @@ fn internal(error: git2::Error) -> Error {
 fn optional<T>(result: Result<T, git2::Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::Ambiguous | ErrorCode::InvalidSpec | ErrorCode::Peel) => Ok(None),
+        Err(error)
+            if matches!(
+                error.code(),
+                ErrorCode::NotFound | ErrorCode::Ambiguous | ErrorCode::InvalidSpec | ErrorCode::Peel
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(internal(error)),
     }
 }

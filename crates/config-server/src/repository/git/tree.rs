@@ -98,7 +98,9 @@ impl Files for CommitFiles {
     }
 
     fn directories(&self, path: &str) -> Result<Option<Vec<String>>, Error> {
-        let Some(entry) = self.entry(path)?.filter(|entry| entry.kind == EntryKind::Directory) else { return Ok(None) };
+        let Some(entry) = self.entry(path)?.filter(|entry| entry.kind == EntryKind::Directory) else {
+            return Ok(None);
+        };
         let directory = self.store.directory(entry.id)?;
         let mut names = Vec::new();
         for (name, entry) in &directory.entries {
