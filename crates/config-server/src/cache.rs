@@ -83,7 +83,7 @@ mod tests {
             cache.put(n, n, 10);
             assert_eq!(cache.get(&n), Some(n));
             if n > 0 {
-                assert_eq!(cache.get(&0).is_some(), true, "{n}");
+                assert!(cache.get(&0).is_some(), "{n}");
             }
         }
         assert!(cache.len() <= 10, "{}", cache.len());

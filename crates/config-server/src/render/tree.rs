@@ -11,8 +11,8 @@ pub(crate) enum Tree {
     /// A hole in a list.
     Null,
     Leaf(Scalar),
-    List(Vec<Tree>),
-    Map(IndexMap<String, Tree>),
+    List(Vec<Self>),
+    Map(IndexMap<String, Self>),
 }
 
 /// Why keys do not make a tree.

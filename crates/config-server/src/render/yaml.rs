@@ -75,7 +75,7 @@ impl Emitter {
     fn list(&mut self, items: &[Tree], place: Place) {
         let outer = self.indent;
         // A list that is the value of a key keeps the key's indentation.
-        if !(place == Place::Mapping && !self.indention) {
+        if place != Place::Mapping || self.indention {
             self.deeper(false);
         }
         for item in items {

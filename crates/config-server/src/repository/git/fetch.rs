@@ -173,7 +173,10 @@ impl Mirror {
             if mirror.refs.load().is_some() || rate > 0 {
                 mirror.refresh().await;
             }
-            while rate > 0 {
+            if rate == 0 {
+                return;
+            }
+            loop {
                 tokio::time::sleep(Duration::from_secs(rate)).await;
                 mirror.refresh().await;
             }

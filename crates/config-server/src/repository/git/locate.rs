@@ -134,12 +134,15 @@ impl Place {
     }
 }
 
+/// Key in `repos`, and the uri.
+type Key = (Option<String>, String);
+
 /// All repositories that have been opened.
 #[derive(Debug)]
 pub(crate) struct Places {
     context: Context,
     basedir: Option<PathBuf>,
-    open: Mutex<HashMap<(Option<String>, String), Arc<Place>>>,
+    open: Mutex<HashMap<Key, Arc<Place>>>,
 }
 
 impl Places {

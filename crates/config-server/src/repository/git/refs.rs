@@ -28,14 +28,6 @@ impl Refs {
         (name.starts_with(BRANCHES) || name.starts_with(TAGS)) && !name.ends_with("^{}")
     }
 
-    pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
-        self.names.get(&format!("{BRANCHES}{name}")).copied()
-    }
-
-    pub(crate) fn tag(&self, name: &str) -> Option<Oid> {
-        self.names.get(&format!("{TAGS}{name}")).copied()
-    }
-
     /// This state with what the remote says. Branches that are gone stay, unless `prune`.
     pub(crate) fn updated(&self, news: &Self, prune: bool) -> Self {
         let mut names = if prune { BTreeMap::new() } else { self.names.clone() };

@@ -139,7 +139,7 @@ impl Store {
                 }
                 Ok(Directory { entries })
             })
-            .map_err(internal)?;
+            .map_err(|error| internal(&error))?;
         let weight = 64 + directory.entries.keys().map(|name| name.len() + 64).sum::<usize>();
         let directory = Arc::new(directory);
         self.directories.put(tree, Arc::clone(&directory), weight);
@@ -147,7 +147,8 @@ impl Store {
     }
 
     pub(crate) fn blob(&self, id: Oid) -> Result<Vec<u8>, Error> {
-        self.with(|repository| Ok(repository.find_blob(id)?.content().to_vec())).map_err(internal)
+        self.with(|repository| Ok(repository.find_blob(id)?.content().to_vec()))
+            .map_err(|error| internal(&error))
     }
 }
 
@@ -156,7 +157,7 @@ fn open(directory: &Path) -> Result<git2::Repository, git2::Error> {
     git2::Repository::open_ext(directory, git2::RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>())
 }
 
-fn internal(error: git2::Error) -> Error {
+fn internal(error: &git2::Error) -> Error {
     Error::Internal(format!("git: {}", error.message()))
 }
 
@@ -172,6 +173,6 @@ fn optional<T>(result: Result<T, git2::Error>) -> Result<Option<T>, Error> {
         {
             Ok(None)
         }
-        Err(error) => Err(internal(error)),
+        Err(error) => Err(internal(&error)),
     }
 }

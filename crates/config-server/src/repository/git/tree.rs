@@ -37,9 +37,8 @@ impl CommitFiles {
 
     fn follow(&self, path: &str, links: usize) -> Result<Option<Entry>, Error> {
         let mut directory = self.store.directory(self.commit.tree)?;
-        let mut parts = path.split('/');
         let mut done = 0;
-        while let Some(part) = parts.next() {
+        for part in path.split('/') {
             let Some(entry) = directory.entries.get(part).copied() else { return Ok(None) };
             let last = done + part.len() >= path.len();
             match entry.kind {
