@@ -10,6 +10,11 @@ use crate::report::{Count, Report};
 /// The parts of the run, in order.
 const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
+/// Test programs of `tests/`, by part.
+const PLATFORM: &[&str] = &["bad_input", "gateway_yaml", "startup"];
+const CONFORMANCE: &[&str] = &["conformance"];
+const INTEROP: &[&str] = &["interop_spring", "interop_clients", "interop_bus"];
+
 #[derive(Debug)]
 pub(crate) struct Options {
     parts: Vec<&'static str>,
@@ -61,9 +66,12 @@ pub(crate) fn run(options: &Options) -> bool {
     // Test programs and their dependencies once; what follows finds everything built.
     let mut built = true;
     if options.wants("unit") {
-        built = succeeds(cargo(&["test", "--workspace", "--no-run", "--quiet"]));
+        built &= succeeds(cargo(&["test", "--workspace", "--no-run", "--quiet"]));
     } else {
-        built &= succeeds(cargo(&["test", "--package", "wellspring-tests", "--no-run", "--quiet"]));
+        let targets = [PLATFORM, CONFORMANCE, INTEROP].concat();
+        let mut build = targeting(&targets);
+        build.args(["--no-run", "--quiet"]);
+        built &= succeeds(build);
     }
     if options.wants_daemons() {
         let mut build = cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"]);
@@ -82,25 +90,31 @@ pub(crate) fn run(options: &Options) -> bool {
         );
     }
     if options.wants("platform") {
-        part(&mut report, "platform", across(options, &["bad_input", "gateway_yaml", "startup"]));
+        part(&mut report, "platform", across(options, PLATFORM));
     }
     if options.wants("conformance") {
-        part(&mut report, "conformance", across(options, &["conformance"]));
+        part(&mut report, "conformance", across(options, CONFORMANCE));
     }
     if options.wants("interop") {
-        part(&mut report, "interop", across(options, &["interop_spring", "interop_clients", "interop_bus"]));
+        part(&mut report, "interop", across(options, INTEROP));
     }
     report.close()
 }
 
-/// Test programs that start the platform's daemons.
+/// Test programs that start the platform's daemons, against the build that is to be judged.
 fn across(options: &Options, targets: &[&str]) -> Command {
-    let mut command = cargo(&["test", "--package", "wellspring-tests", "--no-fail-fast"]);
+    let mut command = targeting(targets);
+    // Shows why a test was left out, and the measurements.
+    command.args(["--", "--nocapture", "--test-threads=1"]).env("WELLSPRING_BIN_DIR", options.folder());
+    command
+}
+
+/// Always with `--workspace`: a smaller selection has other features, and would compile everything again.
+fn targeting(targets: &[&str]) -> Command {
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     for target in targets {
         command.args(["--test", target]);
     }
-    // Shows why a test was left out, and the measurements.
-    command.args(["--", "--nocapture", "--test-threads=1"]).env("WELLSPRING_BIN_DIR", options.folder());
     command
 }
 
