@@ -1,9 +1,13 @@
-//! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile.
+//! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile; with a daemon's name, that daemon
+//! under load beside its peers.
 
 use crate::command::{cargo, root, succeeds};
 
 /// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
 pub(crate) fn run(options: &[&str]) -> bool {
+    if let [subject @ ("registry" | "config" | "gateway"), ..] = options {
+        return load(subject, options);
+    }
     let mut ok = true;
     for (package, bench) in benches() {
         let mut command = cargo(&["bench", "--package", &package, "--bench", &bench, "--"]);
@@ -27,4 +31,15 @@ fn benches() -> Vec<(String, String)> {
     }
     found.sort();
     found
+}
+
+/// The release build of everything, then the load run.
+fn load(subject: &str, options: &[&str]) -> bool {
+    if !succeeds(cargo(&["build", "--release", "--workspace"])) {
+        return false;
+    }
+    println!("load run: {subject}");
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", "wellspring-bench", "--"]);
+    command.args(options).env("WELLSPRING_BIN_DIR", root().join("target/release"));
+    succeeds(command)
 }

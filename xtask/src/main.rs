@@ -23,7 +23,7 @@ cargo xtask test [unit|platform|conformance|interop|all] [--yes] [--debug]
     --debug plays conformance and interop against the debug build instead of a release build.
 cargo xtask setup [--yes]   only that installing
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
-cargo xtask bench     benchmarks (arguments are handed to cargo bench)
+cargo xtask bench [registry|config|gateway]   criterion benchmarks, or a daemon under load beside its peers
 cargo xtask tidy      the house rules that no other tool knows";
 
 fn main() -> ExitCode {

@@ -1,0 +1,123 @@
+//! Processes that are measured: pinned to a core, their CPU time and memory read from `/proc`, ended when dropped.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// A server under measurement.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    pub(crate) name: &'static str,
+}
+
+impl Server {
+    /// Starts `command` on core `core` and waits until something listens on `port`.
+    pub(crate) fn start(
+        name: &'static str,
+        core: usize,
+        port: u16,
+        command: &[&str],
+        dir: &Path,
+    ) -> Result<Self> {
+        let core = core.to_string();
+        let child = Command::new("taskset")
+            .args(["-c", &core])
+            .args(command)
+            .current_dir(dir)
+            .env("SERVER_PORT", port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{name}: taskset {command:?}"))?;
+        let mut server = Self { child, port, name };
+        server.wait()?;
+        Ok(server)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        for _ in 0..3000 {
+            if std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return Ok(());
+            }
+            ensure!(self.child.try_wait()?.is_none(), "{} ended before it listened", self.name);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        anyhow::bail!("{} does not listen on {}", self.name, self.port)
+    }
+
+    /// The process and its children: nginx works in a child of its master.
+    fn pids(&self) -> Vec<u32> {
+        let mut pids = vec![self.child.id()];
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let text = fs::read_to_string(children).unwrap_or_default();
+        pids.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        pids
+    }
+
+    /// CPU time of all its threads so far, from the scheduler.
+    pub(crate) fn cpu(&self) -> Duration {
+        let mut nanos = 0;
+        for pid in self.pids() {
+            for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+                let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+                nanos +=
+                    text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
+            }
+        }
+        Duration::from_nanos(nanos)
+    }
+
+    /// Resident memory in MiB: now, and at its highest.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        let field = |text: &str, name: &str| -> f64 {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok())
+                .unwrap_or(0.0)
+                / 1024.0
+        };
+        self.pids().iter().fold((0.0, 0.0), |(now, high), pid| {
+            let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            (now + field(&text, "VmRSS:"), high + field(&text, "VmHWM:"))
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGTERM first: nginx's master ends its worker. A server that is gone already is just as well.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        if asked.is_ok() {
+            for _ in 0..100 {
+                if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        if self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// Keeps this process to one core.
+pub(crate) fn pin_self(core: usize) -> Result<()> {
+    let status = Command::new("taskset")
+        .args(["-cp", &core.to_string(), &std::process::id().to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .context("taskset (package util-linux)")?;
+    ensure!(status.success(), "taskset: {status}");
+    Ok(())
+}
+
+/// Where one of the platform's programs is: the release build, or `WELLSPRING_BIN_DIR`.
+pub(crate) fn program(name: &str) -> String {
+    wellspring_test_support::binaries::path(name).display().to_string()
+}
