@@ -11,7 +11,7 @@ use crate::report::{Count, Report};
 const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
 /// Test programs of `tests/`, by part.
-const PLATFORM: &[&str] = &["bad_input", "gateway_yaml", "startup"];
+const PLATFORM: &[&str] = &["bad_input", "gateway_yaml", "whole_platform", "startup"];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &["interop_spring", "interop_clients", "interop_bus"];
 
@@ -74,7 +74,8 @@ pub(crate) fn run(options: &Options) -> bool {
         built &= succeeds(build);
     }
     if options.wants_daemons() {
-        let mut build = cargo(&["build", "--workspace", "--bins", "--exclude", "xtask"]);
+        let mut build =
+            cargo(&["build", "--workspace", "--bins", "--exclude", "xtask", "--exclude", "wellspring-bench"]);
         if !options.debug {
             build.arg("--release");
         }

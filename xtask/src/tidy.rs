@@ -56,7 +56,7 @@ pub(crate) fn run() -> bool {
 /// Every Rust file of the project.
 fn sources() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
-        ["crates", "examples", "tests", "xtask"].iter().map(|f| root().join(f)).collect();
+        ["bench", "crates", "examples", "tests", "xtask"].iter().map(|f| root().join(f)).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

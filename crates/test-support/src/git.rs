@@ -8,9 +8,9 @@ use git2::build::CheckoutBuilder;
 use git2::{IndexAddOption, Oid, RepositoryInitOptions, Signature, Time};
 use tempfile::TempDir;
 
-/// A repository with a working tree in a temporary directory; branch `main`.
+/// A repository with a working tree, in a temporary directory when it is ours; branch `main`.
 pub struct Repository {
-    scratch: TempDir,
+    scratch: Option<TempDir>,
     git: git2::Repository,
     commits: i64,
 }
@@ -28,7 +28,12 @@ impl Repository {
             scratch.path().join("repo"),
             RepositoryInitOptions::new().initial_head("main").mkpath(true),
         )?;
-        Ok(Self { scratch, git, commits: 0 })
+        Ok(Self { scratch: Some(scratch), git, commits: 0 })
+    }
+
+    /// One that is there already.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { scratch: None, git: git2::Repository::open(path)?, commits: 0 })
     }
 
     /// With files and one commit.
@@ -109,7 +114,8 @@ impl Repository {
 
     /// A bare copy beside it, as a hosting service would hold it.
     pub fn publish(&self) -> Result<PathBuf> {
-        let bare = self.scratch.path().join("published.git");
+        let folder = self.scratch.as_ref().context("only a repository made here can be published")?;
+        let bare = folder.path().join("published.git");
         if bare.exists() {
             fs::remove_dir_all(&bare)?;
         }

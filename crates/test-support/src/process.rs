@@ -48,6 +48,11 @@ impl Guard {
         self.ended = self.child.wait().ok().or(self.ended);
     }
 
+    /// SIGINT, as Ctrl-C sends it.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
     /// Suspends the group (`SIGSTOP`): it still accepts connections and answers nothing.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
