@@ -63,8 +63,9 @@ impl Platform {
 
     /// The Spring application; only addresses and short intervals are set.
     fn greeter(&self) -> Launch {
+        // Spring takes a map's key from a variable in small letters, and would look for `defaultzone`: hence an argument.
         spring::launch(&spring::jar())
-            .var("EUREKA_CLIENT_SERVICEURL_DEFAULTZONE", self.registry.url("/eureka/"))
+            .arg(format!("--eureka.client.service-url.defaultZone={}", self.registry.url("/eureka/")))
             .var("EUREKA_INSTANCE_PREFERIPADDRESS", "true")
             .var("EUREKA_INSTANCE_IPADDRESS", "127.0.0.1")
             .var("EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS", "1")
