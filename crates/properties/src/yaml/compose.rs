@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
-
+use super::events::{Event, Events, Marks, What};
+use super::reader::Mark;
 use super::resolve::{self, Tag};
+use super::scanner::Fault;
 use super::{Document, Key, Kind, Node};
 use crate::{Origin, Problem, Scalar, codes};
 
@@ -19,18 +20,22 @@ const NODES: usize = 500_000;
 pub(super) fn documents(text: &str, file: &Arc<str>) -> Result<Vec<Document>, Problem> {
     let mut composer =
         Composer { file, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, done: Vec::new() };
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| composer.syntax(&error))?;
-        composer.accept(event, span)?;
+    let mut events = Events::new(text);
+    loop {
+        let event = events.next().map_err(|fault| composer.syntax(fault))?;
+        if matches!(event.what, What::StreamEnd) {
+            break;
+        }
+        composer.accept(event)?;
     }
     Ok(composer.done)
 }
 
-struct Composer<'a> {
+struct Composer<'a, 't> {
     file: &'a Arc<str>,
-    stack: Vec<Frame>,
+    stack: Vec<Frame<'t>>,
     /// Anchored nodes of this document; `None` while the node is still open.
-    anchors: HashMap<usize, Option<Built>>,
+    anchors: HashMap<&'t str, Option<Built>>,
     nodes: usize,
     done: Vec<Document>,
 }
@@ -41,14 +46,17 @@ struct Built {
     size: usize,
     depth: u32,
     merge: bool,
+    /// A mapping in it has a key that is no text.
+    typed_keys: bool,
 }
 
-struct Frame {
-    anchor: usize,
+struct Frame<'t> {
+    anchor: Option<&'t str>,
     line: u32,
     column: u32,
     size: usize,
     depth: u32,
+    typed_keys: bool,
     open: Open,
 }
 
@@ -63,104 +71,104 @@ enum MapKey {
     Key(Key),
 }
 
-impl Composer<'_> {
-    fn accept(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
-        match event {
-            Event::DocumentStart(explicit) => {
+impl<'t> Composer<'_, 't> {
+    fn accept(&mut self, event: Event<'t>) -> Result<(), Problem> {
+        let mark = event.mark;
+        match event.what {
+            What::DocumentStart => {
                 self.anchors.clear();
-                if !explicit && !self.done.is_empty() {
-                    return Err(self
-                        .problem(codes::YAML_SYNTAX, "text after the end of a document", span)
-                        .hint("--- before it"));
-                }
                 Ok(())
             }
-            Event::Alias(anchor) => {
-                let built = match self.anchors.get(&anchor) {
-                    Some(Some(built)) => built.clone(),
-                    Some(None) => {
-                        return Err(self.problem(codes::YAML_VALUE, "an alias inside its own anchor", span));
-                    }
-                    None => {
-                        return Err(self.problem(
-                            codes::YAML_SYNTAX,
-                            "alias of an anchor that this document does not have",
-                            span,
-                        ));
-                    }
-                };
-                self.place(Built { merge: false, ..built }, 0, span)
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.check_depth(span)?;
-                let tag = self.tag(tag.as_deref(), span)?;
-                let built = self.scalar(&text, style, tag, span)?;
-                self.place(built, anchor, span)
-            }
-            Event::SequenceStart(anchor, tag) => {
-                if !matches!(self.tag(tag.as_deref(), span)?, None | Some(Tag::Seq)) {
-                    return Err(self.problem(codes::YAML_VALUE, "this tag does not go with a list", span));
+            What::Alias(name) => match self.anchors.get(name) {
+                Some(Some(built)) => {
+                    let built = Built { merge: false, ..built.clone() };
+                    self.place(built, None, mark)
                 }
-                self.open(anchor, span, Open::List(Vec::new()))
-            }
-            Event::MappingStart(anchor, tag) => {
-                if !matches!(self.tag(tag.as_deref(), span)?, None | Some(Tag::Map)) {
-                    return Err(self.problem(codes::YAML_VALUE, "this tag does not go with a mapping", span));
+                Some(None) => {
+                    Err(self.problem(codes::YAML_VALUE, "an alias inside its own anchor", mark).found(name))
                 }
-                self.open(anchor, span, Open::Map { entries: Vec::new(), key: None })
+                None => Err(self
+                    .problem(codes::YAML_SYNTAX, "alias of an anchor that this document does not have", mark)
+                    .found(name)),
+            },
+            What::Scalar { text, plain, marks } => {
+                self.check_depth(mark)?;
+                let built = self.scalar(&text, plain, &marks, mark)?;
+                self.place(built, marks.anchor, mark)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span),
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            What::SequenceStart(marks) => self.open(&marks, Tag::Seq, Open::List(Vec::new()), mark),
+            What::MappingStart(marks) => {
+                self.open(&marks, Tag::Map, Open::Map { entries: Vec::new(), key: None }, mark)
+            }
+            What::End => self.close(mark),
+            What::DocumentEnd | What::StreamEnd => Ok(()),
         }
     }
 
-    fn check_depth(&self, span: Span) -> Result<(), Problem> {
+    fn check_depth(&self, mark: Mark) -> Result<(), Problem> {
         if self.stack.len() > DEPTH {
-            return Err(self.problem(codes::YAML_LIMIT, format!("nested deeper than {DEPTH} levels"), span));
+            return Err(self.problem(codes::YAML_LIMIT, format!("nested deeper than {DEPTH} levels"), mark));
         }
         Ok(())
     }
 
-    fn open(&mut self, anchor: usize, span: Span, open: Open) -> Result<(), Problem> {
-        self.check_depth(span)?;
-        if anchor > 0 {
+    fn open(&mut self, marks: &Marks<'t>, tag: Tag, open: Open, mark: Mark) -> Result<(), Problem> {
+        self.check_depth(mark)?;
+        if self.tag(marks, mark)?.is_some_and(|found| found != tag) {
+            return Err(self.problem(codes::YAML_VALUE, "this tag does not go with a list or mapping", mark));
+        }
+        if let Some(anchor) = marks.anchor {
             self.anchors.insert(anchor, None);
         }
-        let (line, column) = place_of(span);
-        self.stack.push(Frame { anchor, line, column, size: 1, depth: 1, open });
+        let (line, column) = place_of(mark);
+        self.stack.push(Frame {
+            anchor: marks.anchor,
+            line,
+            column,
+            size: 1,
+            depth: 1,
+            typed_keys: false,
+            open,
+        });
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<(), Problem> {
+    fn close(&mut self, mark: Mark) -> Result<(), Problem> {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
-        let Frame { anchor, line, column, size, depth, open } = frame;
+        let Frame { anchor, line, column, size, depth, typed_keys, open } = frame;
         let kind = match open {
             Open::List(items) => Kind::List(items),
-            Open::Map { entries, .. } => Kind::Map(self.merged(entries, line, column)?),
+            Open::Map { entries, .. } => Kind::Map(self.merged(entries)?),
         };
         let node = Node { kind, line, column, plain: false };
-        self.place(Built { node, size, depth, merge: false }, anchor, span)
+        self.place(Built { node, size, depth, merge: false, typed_keys }, anchor, mark)
     }
 
     /// Puts a finished node where it belongs: a list item, a key, a value, a document.
-    fn place(&mut self, built: Built, anchor: usize, span: Span) -> Result<(), Problem> {
-        self.nodes += if anchor > 0 || built.size == 1 { 1 } else { built.size };
+    fn place(&mut self, built: Built, anchor: Option<&'t str>, mark: Mark) -> Result<(), Problem> {
+        self.nodes += if anchor.is_some() { 1 } else { built.size };
         if self.nodes > NODES {
             return Err(self.problem(
                 codes::YAML_LIMIT,
                 format!("aliases expand to more than {NODES} values"),
-                span,
+                mark,
             ));
         }
         if built.depth > TREE_DEPTH {
             return Err(self.problem(
                 codes::YAML_LIMIT,
                 format!("aliases nest deeper than {TREE_DEPTH} levels"),
-                span,
+                mark,
             ));
         }
-        if anchor > 0 {
+        if let Some(anchor) = anchor {
             self.anchors.insert(anchor, Some(built.clone()));
+        }
+        let is_key = matches!(self.stack.last(), Some(Frame { open: Open::Map { key: None, .. }, .. }));
+        if built.merge && !is_key {
+            return Err(self
+                .problem(codes::YAML_VALUE, "<< may only be a key", mark)
+                .hint("quotes, if it is text"));
         }
         let Some(frame) = self.stack.last_mut() else {
             if !is_empty(&built.node) {
@@ -170,18 +178,22 @@ impl Composer<'_> {
         };
         frame.size += built.size;
         frame.depth = frame.depth.max(built.depth + 1);
+        frame.typed_keys |= built.typed_keys;
         match &mut frame.open {
-            Open::List(items) => items.push(built.node),
+            Open::List(items) => {
+                // Spring's flattening reads keys below a list as texts and fails on others.
+                if built.typed_keys {
+                    let problem = Problem::new(codes::YAML_VALUE, "inside a list a key must be text")
+                        .hint("quotes around the key");
+                    return Err(problem.at(Some(built.node.origin(self.file))));
+                }
+                items.push(built.node);
+            }
             Open::Map { entries, key } => match key.take() {
                 None => {
-                    let name = match (built.merge, key_of(&built.node)) {
-                        (true, _) => MapKey::Merge,
-                        (false, Some(name)) => MapKey::Key(name),
-                        (false, None) => {
-                            return Err(self.problem(codes::YAML_VALUE, "a key may not be null", span));
-                        }
-                    };
-                    let (line, column) = place_of(span);
+                    let name = if built.merge { MapKey::Merge } else { MapKey::Key(key_of(&built.node)) };
+                    frame.typed_keys |= matches!(&name, MapKey::Key(key) if key.typed);
+                    let (line, column) = place_of(mark);
                     let origin = Origin::new(self.file, line, column);
                     if name != MapKey::Merge
                         && entries.len() < 16
@@ -207,12 +219,7 @@ impl Composer<'_> {
     }
 
     /// Merges done as SnakeYAML does: a key keeps the place where it first came up, explicit keys win, then earlier merges.
-    fn merged(
-        &self,
-        entries: Vec<(MapKey, Node)>,
-        line: u32,
-        column: u32,
-    ) -> Result<Vec<(Key, Node)>, Problem> {
+    fn merged(&self, entries: Vec<(MapKey, Node)>) -> Result<Vec<(Key, Node)>, Problem> {
         if entries.len() >= 16 {
             let mut seen = HashSet::with_capacity(entries.len());
             for (key, node) in &entries {
@@ -228,7 +235,6 @@ impl Composer<'_> {
             });
             return Ok(plain.collect());
         }
-        let _ = (line, column);
         let mut out: Vec<(Key, Node)> = Vec::with_capacity(entries.len());
         let mut index: HashMap<Key, usize> = HashMap::new();
         for (key, node) in entries {
@@ -257,44 +263,39 @@ impl Composer<'_> {
         Ok(out)
     }
 
-    fn tag(&self, tag: Option<&saphyr_parser::Tag>, span: Span) -> Result<Option<Tag>, Problem> {
-        let Some(tag) = tag else { return Ok(None) };
-        if tag.handle.is_empty() && tag.suffix == "!" {
-            return Ok(Some(Tag::Str));
-        }
-        let full = format!("{}{}", tag.handle, tag.suffix);
-        match full.strip_prefix("tag:yaml.org,2002:").and_then(Tag::named) {
+    /// The known tag of a node; `!` alone leaves the type to the text.
+    fn tag(&self, marks: &Marks<'_>, mark: Mark) -> Result<Option<Tag>, Problem> {
+        let Some(tag) = marks.tag.as_deref().filter(|tag| *tag != "!") else { return Ok(None) };
+        match tag.strip_prefix("tag:yaml.org,2002:").and_then(Tag::named) {
             Some(known) => Ok(Some(known)),
             None => Err(self
-                .problem(codes::YAML_TAG, "unknown tag", span)
-                .found(full)
+                .problem(codes::YAML_TAG, "unknown tag", mark)
+                .found(tag)
                 .hint("quotes, if it is text")),
         }
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<Tag>, span: Span) -> Result<Built, Problem> {
-        let plain = style == ScalarStyle::Plain;
-        let resolved = match tag {
+    fn scalar(&self, text: &str, plain: bool, marks: &Marks<'_>, mark: Mark) -> Result<Built, Problem> {
+        let resolved = match self.tag(marks, mark)? {
             Some(tag) => tag,
-            None if plain => resolve::implicit(text),
+            None if plain || marks.tag.is_some() => resolve::implicit(text),
             None => Tag::Str,
         };
         let Some(scalar) = resolve::construct(resolved, text) else {
-            return Err(self.problem(codes::YAML_VALUE, "the value does not fit its tag", span).found(text));
+            return Err(self.problem(codes::YAML_VALUE, "the value does not fit its tag", mark).found(text));
         };
-        let (line, column) = place_of(span);
+        let (line, column) = place_of(mark);
         let node = Node { kind: Kind::Scalar(scalar), line, column, plain };
-        Ok(Built { node, size: 1, depth: 1, merge: resolved == Tag::Merge })
+        Ok(Built { node, size: 1, depth: 1, merge: resolved == Tag::Merge, typed_keys: false })
     }
 
-    fn problem(&self, code: &'static str, message: impl Into<String>, span: Span) -> Problem {
-        let (line, column) = place_of(span);
+    fn problem(&self, code: &'static str, message: impl Into<String>, mark: Mark) -> Problem {
+        let (line, column) = place_of(mark);
         Problem::new(code, message).at(Some(Origin::new(self.file, line, column)))
     }
 
-    fn syntax(&self, error: &ScanError) -> Problem {
-        let marker = *error.marker();
-        self.problem(codes::YAML_SYNTAX, error.info().to_owned(), Span::empty(marker))
+    fn syntax(&self, fault: Fault) -> Problem {
+        self.problem(codes::YAML_SYNTAX, fault.message, fault.mark)
     }
 }
 
@@ -307,16 +308,16 @@ impl Node {
     }
 }
 
-fn place_of(span: Span) -> (u32, u32) {
-    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    (narrow(span.start.line()), narrow(span.start.col() + 1))
+fn place_of(mark: Mark) -> (u32, u32) {
+    (mark.line + 1, mark.column + 1)
 }
 
 fn is_empty(root: &Node) -> bool {
     match &root.kind {
         Kind::Scalar(Scalar::Null) => true,
         Kind::Scalar(Scalar::Text(text)) => text.is_empty(),
-        Kind::Scalar(_) | Kind::List(_) | Kind::Map(_) => false,
+        Kind::List(items) => items.is_empty(),
+        Kind::Scalar(_) | Kind::Map(_) => false,
     }
 }
 
@@ -328,12 +329,13 @@ fn can_merge(node: &Node) -> bool {
     }
 }
 
-fn key_of(node: &Node) -> Option<Key> {
+fn key_of(node: &Node) -> Key {
     match &node.kind {
-        Kind::Scalar(Scalar::Null) => None,
-        Kind::Scalar(Scalar::Text(name)) => Some(Key { name: name.clone(), typed: false }),
-        Kind::Scalar(other) => Some(Key { name: format!("[{other}]"), typed: true }),
-        Kind::List(_) | Kind::Map(_) => Some(Key { name: format!("[{}]", java_text(node)), typed: true }),
+        Kind::Scalar(Scalar::Null) => Key { name: "[null]".to_owned(), typed: true },
+        Kind::Scalar(Scalar::Text(name)) => Key { name: name.clone(), typed: false },
+        Kind::Scalar(other) => Key { name: format!("[{other}]"), typed: true },
+        Kind::List(items) if items.is_empty() => Key { name: String::new(), typed: false },
+        Kind::List(_) | Kind::Map(_) => Key { name: format!("[{}]", java_text(node)), typed: true },
     }
 }
 

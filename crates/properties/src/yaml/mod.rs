@@ -1,11 +1,17 @@
 //! YAML as SnakeYAML and Spring read it: version 1.1 scalars, strict about what would be lost or guessed.
 //!
-//! The grammar comes from `saphyr-parser`'s events; what SnakeYAML decides differently (types of plain scalars, merges,
-//! duplicate keys, tabs, text after `...`) is decided here. Timestamps stay text, as Spring Boot sets it up.
+//! The way of a text: `reader` → `scanner` (tokens; `names`, `scalars`) → `events` (grammar) → `compose` (anchors, merges, types by
+//! `resolve`). The reader is our own because YAML 1.2 readers accept and refuse other files than SnakeYAML does: closing
+//! brackets at the margin, tabs, text after `...`. Timestamps stay text, as Spring Boot sets it up.
 
 mod compose;
 mod decode;
+mod events;
+mod names;
+mod reader;
 mod resolve;
+mod scalars;
+mod scanner;
 mod strict;
 
 use std::sync::Arc;

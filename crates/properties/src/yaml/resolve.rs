@@ -54,7 +54,7 @@ pub(super) fn construct(tag: Tag, text: &str) -> Option<Scalar> {
     match tag {
         Tag::Str | Tag::Merge => Some(Scalar::Text(text.to_owned())),
         Tag::Null => Some(Scalar::Null),
-        Tag::Bool => boolean(&text.to_ascii_lowercase()).map(Scalar::Bool),
+        Tag::Bool => Some(boolean(&text.to_ascii_lowercase()).map_or(Scalar::Null, Scalar::Bool)),
         Tag::Int => int(text),
         Tag::Float => float(text).map(Scalar::Float),
         Tag::Binary => binary(text).map(Scalar::Binary),
@@ -106,6 +106,11 @@ fn is_float(text: &str) -> bool {
     }
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'_');
     let leading = |text: &str| digits(text) && text.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    if let Some((sixtieths, fraction)) = number.split_once('.')
+        && let Some((first, rest)) = sixtieths.split_once(':')
+    {
+        return leading(first) && rest.split(':').all(is_sixtieth) && digits(fraction);
+    }
     let (mantissa, exponent) = number.split_once(['e', 'E']).map_or((number, None), |(m, e)| (m, Some(e)));
     if let Some(exponent) = exponent {
         let exponent = unsigned(exponent);
@@ -114,7 +119,7 @@ fn is_float(text: &str) -> bool {
         }
     }
     match mantissa.split_once('.') {
-        Some(("", fraction)) => leading(fraction) && number.len() == text.len(),
+        Some(("", fraction)) => !fraction.is_empty() && digits(fraction),
         Some((whole, fraction)) => leading(whole) && digits(fraction),
         None => exponent.is_some() && leading(mantissa),
     }
@@ -150,12 +155,12 @@ fn int(text: &str) -> Option<Scalar> {
 }
 
 fn base_sixty(digits: &str, negative: bool) -> Option<Scalar> {
-    // SnakeYAML adds up 32-bit integers and wraps silently; the true value is served here.
-    let mut value = 0_i64;
+    // SnakeYAML adds up in 32 bits and wraps silently.
+    let mut value = 0_i32;
     for part in digits.split(':') {
-        value = value.checked_mul(60)?.checked_add(part.parse().ok()?)?;
+        value = value.wrapping_mul(60).wrapping_add(part.parse().ok()?);
     }
-    Some(Scalar::Int(if negative { -value } else { value }))
+    Some(Scalar::Int(i64::from(if negative { value.wrapping_neg() } else { value })))
 }
 
 /// Digits of a large number in another base, as decimal text.
@@ -184,23 +189,36 @@ fn decimal(digits: &str, radix: u32) -> Option<String> {
 }
 
 fn float(text: &str) -> Option<f64> {
-    let plain = text.replace('_', "").to_lowercase();
+    let plain = text.replace('_', "");
     let negative = plain.starts_with('-');
     let digits = unsigned(&plain);
-    let value = match digits {
+    let value = match digits.to_ascii_lowercase().as_str() {
         ".inf" => f64::INFINITY,
         ".nan" => f64::NAN,
-        _ if digits.bytes().any(|b| b.is_ascii_alphabetic() && b != b'e') => return None,
         _ if digits.contains(':') => {
             let mut value = 0.0;
             for part in digits.split(':') {
-                value = value * 60.0 + part.parse::<f64>().ok()?;
+                value = value * 60.0 + java_parse(part)?;
             }
             value
         }
-        _ => digits.parse().ok()?,
+        _ => java_parse(digits)?,
     };
     Some(if negative { -value } else { value })
+}
+
+/// `Double.valueOf`: also `Infinity`, `NaN` and the suffixes `d` and `f`.
+fn java_parse(text: &str) -> Option<f64> {
+    match text.trim() {
+        "Infinity" => Some(f64::INFINITY),
+        "NaN" => Some(f64::NAN),
+        text => {
+            let text = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
+            let numeric =
+                text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+            if numeric { text.parse().ok() } else { None }
+        }
+    }
 }
 
 fn binary(text: &str) -> Option<Vec<u8>> {
@@ -231,8 +249,8 @@ fn binary(text: &str) -> Option<Vec<u8>> {
     }
     match (count % 4, padding) {
         (0, 0) => {}
-        (2, 2) => bytes.extend(((bits << 12).to_be_bytes()).get(1..2)?),
-        (3, 1) => bytes.extend(((bits << 6).to_be_bytes()).get(1..3)?),
+        (2, 0 | 2) => bytes.extend(((bits << 12).to_be_bytes()).get(1..2)?),
+        (3, 0 | 1) => bytes.extend(((bits << 6).to_be_bytes()).get(1..3)?),
         _ => return None,
     }
     Some(bytes)
