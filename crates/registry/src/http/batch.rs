@@ -3,21 +3,20 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use wellspring_daemon::{Response, body};
+use wellspring_daemon::Response;
 use wellspring_wire::eureka::json;
 
-use super::{Api, BATCH_CAP, negotiate, reply};
+use super::{Api, BATCH_CAP, body, negotiate, reply};
 use crate::view::Format;
 
 impl Api {
     pub(super) async fn batch<B>(&self, format: Format, parts: &Parts, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let bytes = match body::limited(body, BATCH_CAP).await {
+        let bytes = match body::collect(body, BATCH_CAP, parts).await {
             Ok(bytes) => bytes,
-            Err(refused) => return self.error(refused.status(), parts),
+            Err(status) => return self.error(status, parts),
         };
         if negotiate::sent(&parts.headers) != Some(Format::Json) {
             return reply::unreadable(format, parts.version);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use wellspring_daemon::{Response, body};
+use wellspring_daemon::Response;
 use wellspring_wire::Millis;
 use wellspring_wire::eureka::{InstanceInfo, Metadata, Status, json, xml};
 
 use super::query::Query;
-use super::{Api, INSTANCE_CAP, caller, negotiate, reply};
+use super::{Api, INSTANCE_CAP, body, caller, negotiate, reply};
 use crate::invalid::why_invalid;
 use crate::node::{Beat, Caller};
 use crate::view::Format;
@@ -19,11 +19,10 @@ impl Api {
     pub(super) async fn register<B>(&self, app: &str, format: Format, parts: &Parts, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let bytes = match body::limited(body, INSTANCE_CAP).await {
+        let bytes = match body::collect(body, INSTANCE_CAP, parts).await {
             Ok(bytes) => bytes,
-            Err(refused) => return self.error(refused.status(), parts),
+            Err(status) => return self.error(status, parts),
         };
         let read = match negotiate::sent(&parts.headers) {
             Some(Format::Xml) => xml::read_instance(&bytes),

@@ -2,6 +2,7 @@
 
 mod apps;
 mod batch;
+mod body;
 mod instances;
 mod negotiate;
 mod path;
@@ -41,7 +42,6 @@ impl Api {
     pub async fn answer<B>(&self, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
         let Some(resource) = Resource::parse(parts.uri.path()) else {
@@ -55,7 +55,6 @@ impl Api {
     async fn resource<B>(&self, resource: &Resource<'_>, parts: &Parts, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
         if *method == Method::OPTIONS {
