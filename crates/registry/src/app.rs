@@ -1,56 +1,122 @@
-//! The registry as an application: settings, node, timers, paths.
+//! The registry as an application: settings, node, peers, timers, paths.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval_at};
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wellspring_daemon::{App, Context, Service};
+use wellspring_lb_client::eureka::{ClientSettings, Own};
+use wellspring_lb_client::http::{Options, client};
+use wellspring_properties::Problem;
 
 use crate::Node;
 use crate::config::{Config, millis};
 use crate::http::Api;
+use crate::peers::address::Address;
+use crate::peers::batch::Limits;
+use crate::peers::client::Peer;
+use crate::peers::{nodes, sync};
 
 /// What `wellspring-registry` runs.
 pub fn app() -> App {
     App::new("wellspring-registry")
         .version(env!("CARGO_PKG_VERSION"))
         .defaults(include_str!("defaults.yml"))
-        .build(|context: Context| async move { build(&context) })
+        .build(|context: Context| build(context).boxed())
 }
 
-fn build(context: &Context) -> anyhow::Result<Service> {
-    let config = Config::bind(&context.env)?;
-    let own_id = context.env.get("eureka.instance.instance-id").unwrap_or_default();
-    let node = Arc::new(Node::new(config.rules(&own_id)));
-    node.with(|state, now| state.open(0, now));
-    timers(context, &config, &node);
-    let api = Api::new(node, &config.context_path, !config.server.disable_delta);
+async fn build(context: Context) -> anyhow::Result<Service> {
+    let config = Arc::new(Config::bind(&context.env)?);
+    let secure = context.env.get_as::<bool>("server.ssl.enabled")?.unwrap_or(false);
+    let own = Own::from_env(&context.env, context.local_addr, secure).await?.info;
+    let life = Duration::from_millis(config.server.max_time_for_replication);
+    let node = Arc::new(Node::new(config.rules(own.id()), life));
+    join_peers(&context, &config, &node, &own.host_name)?;
+    timers(&context, &config, &node);
+    let delta = !config.server.disable_delta;
+    let api = Api::new(node, &config.context_path, delta, context.tasks.draining());
     Ok(Service::new(move |request| {
         let api = api.clone();
         async move { api.answer(request).await }
     }))
 }
 
-/// Eviction and the sweeping of the delta.
-fn timers(context: &Context, config: &Config, node: &Arc<Node>) {
-    let every = |period| {
-        let mut timer = interval_at(tokio::time::Instant::now() + period, period);
-        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        timer
+/// Finds the peers, starts their senders, copies what they know, and opens.
+fn join_peers(context: &Context, config: &Arc<Config>, node: &Arc<Node>, host: &str) -> anyhow::Result<()> {
+    let settings: ClientSettings = context.env.bind("eureka.client")?;
+    let my_url = config.server.my_url.as_deref().filter(|url| !url.trim().is_empty());
+    let my_url = my_url.map(Address::parse).transpose().map_err(|error| {
+        Problem::new(
+            wellspring_properties::codes::TYPE_MISMATCH,
+            format!("eureka.server.my-url is no URL: {error}"),
+        )
+        .at(context.env.origin("eureka.server.my-url"))
+        .hint("http://this-host:8761/eureka/")
+    })?;
+    let own = nodes::Own { my_url, host: host.to_owned(), port: context.local_addr.port() };
+    let addresses = if settings.enabled { own.others(&settings.urls()) } else { Vec::new() };
+    let http = client(Options {
+        connect_timeout: millis(config.server.peer_node_connect_timeout_ms),
+        read_timeout: Some(millis(config.server.peer_node_read_timeout_ms)),
+        idle_per_host: config.server.peer_node_total_connections_per_host,
+        idle_timeout: Duration::from_secs(config.server.peer_node_connection_idle_timeout_seconds),
+        ..Options::default()
+    })?;
+    let limits = Limits {
+        capacity: config.server.max_elements_in_peer_replication_pool.max(1),
+        in_flight: config.server.max_threads_for_peer_replication.max(1),
+        ..Limits::default()
     };
-    let mut eviction = every(millis(config.server.eviction_interval_timer_in_ms));
-    let evicted = Arc::clone(node);
+    for peer in node.peers().replace(&addresses, |address| Peer::new(address.clone(), limits.clone())) {
+        tracing::info!(peer = %peer.address(), "peer added");
+        context.tasks.spawn(peer.run(http.clone(), Arc::clone(node)));
+    }
+    let attempts = match config.server.registry_sync_retries {
+        Some(attempts) => attempts,
+        None if settings.register_with_eureka => 5,
+        None => 0,
+    };
+    if addresses.is_empty() || !settings.fetch_registry || attempts == 0 {
+        node.with(|state, now| state.open(0, now));
+        return Ok(());
+    }
+    let pause = millis(config.server.registry_sync_retry_wait_ms);
+    let patient = client(Options { connect_timeout: Duration::from_secs(5), ..Options::default() })?;
+    let node = Arc::clone(node);
     context.tasks.spawn(async move {
-        loop {
-            eviction.tick().await;
-            evicted.evict();
-        }
+        let copied = sync::copy(&node, node.peers(), &patient, attempts, pause).await;
+        node.with(|state, now| state.open(copied, now));
+        tracing::info!(copied, "open for traffic");
     });
-    let mut sweep = every(millis(config.server.delta_retention_timer_interval_in_ms));
-    let swept = Arc::clone(node);
-    context.tasks.spawn(async move {
-        loop {
-            sweep.tick().await;
-            swept.with(|state, now| state.sweep_recent(now));
-        }
+    Ok(())
+}
+
+fn every(period: Duration) -> Interval {
+    let mut timer = interval_at(Instant::now() + period, period);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
+}
+
+/// Eviction, the sweeping of the delta, and the expectation of renewals.
+fn timers(context: &Context, config: &Config, node: &Arc<Node>) {
+    let spawn = |period: u64, action: fn(&Node)| {
+        let mut timer = every(millis(period));
+        let node = Arc::clone(node);
+        context.tasks.spawn(async move {
+            loop {
+                timer.tick().await;
+                action(&node);
+            }
+        });
+    };
+    spawn(config.server.eviction_interval_timer_in_ms, Node::evict);
+    spawn(config.server.delta_retention_timer_interval_in_ms, |node| {
+        node.with(|state, now| state.sweep_recent(now));
+    });
+    spawn(config.server.renewal_threshold_update_interval_ms, |node| {
+        // Who copies from nobody knows nobody, and keeps its expectation.
+        let fetches = !node.peers().is_empty();
+        node.with(|state, _| state.update_expectation(if fetches { state.len() } else { 0 }));
     });
 }

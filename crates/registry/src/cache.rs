@@ -43,6 +43,11 @@ impl Payload {
         self.gzip.get_or_init(|| gzip(&self.plain)).clone()
     }
 
+    /// The registry's version that it shows.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     fn shows(&self, version: u64) -> bool {
         self.version.load(Ordering::Acquire) == version
     }

@@ -3,6 +3,7 @@
 mod app;
 pub mod cache;
 pub mod config;
+pub mod feed;
 pub mod http;
 pub mod invalid;
 pub mod node;

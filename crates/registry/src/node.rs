@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use wellspring_wire::Millis;
-use wellspring_wire::eureka::{Applications, Form, InstanceInfo, Metadata, Status, hashcode};
+use wellspring_wire::eureka::replication::{Action, ReplicationInstance};
+use wellspring_wire::eureka::{Applications, Form, InstanceInfo, Metadata, Status, hashcode, json};
 
 use crate::cache::{Cache, Payload};
-use crate::state::{Change, Registry, Renewed, Rules, Stamp, StatusChanged};
+use crate::feed::Feed;
+use crate::peers::Peers;
+use crate::state::{Registry, Renewed, Rules, Stamp, StatusChanged};
 use crate::view::{Format, Part, Whole};
 
 #[derive(Debug)]
@@ -18,6 +22,12 @@ pub struct Node {
     /// The core's version, readable without its lock.
     version: AtomicU64,
     cache: Cache,
+    feed: Feed,
+    /// The newest pushed change, for all who watch: from, to, bytes.
+    pushed: Mutex<(u64, u64, Bytes)>,
+    peers: Peers,
+    /// How long what is no registration and no heartbeat waits for a peer.
+    replication_life: Duration,
     /// Deltas built so far: `versions__delta`.
     deltas: AtomicI64,
 }
@@ -41,11 +51,17 @@ pub enum Beat {
 }
 
 impl Node {
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: Rules, replication_life: Duration) -> Self {
+        // So versions, which are the ids of events, go on after a restart.
+        let version = u64::try_from(Millis::now().0).unwrap_or_default().saturating_mul(1000);
         Self {
-            state: Mutex::new(Registry::new(rules)),
-            version: AtomicU64::new(0),
+            state: Mutex::new(Registry::new(rules).beginning_at(version)),
+            version: AtomicU64::new(version),
             cache: Cache::default(),
+            feed: Feed::new(version),
+            pushed: Mutex::default(),
+            peers: Peers::default(),
+            replication_life,
             deltas: AtomicI64::new(0),
         }
     }
@@ -54,13 +70,32 @@ impl Node {
     pub fn with<T>(&self, call: impl FnOnce(&mut Registry, Millis) -> T) -> T {
         let mut state = self.state.lock();
         let result = call(&mut state, Millis::now());
+        let changes = state.take_changes();
         self.version.store(state.version(), Ordering::Release);
+        // Under the lock, so that watchers see changes in their order.
+        self.feed.push(&changes);
+        drop(state);
+        for change in &changes {
+            let instance = &change.instance;
+            if change.kind.removes() {
+                self.cache.forget(&instance.app);
+            }
+            tracing::debug!(app = %instance.app, id = instance.id(), status = %instance.status, "{}", change.kind.as_str());
+        }
         result
     }
 
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     pub fn register(&self, instance: InstanceInfo, caller: Caller) {
-        let change = self.with(|state, now| state.register(instance, caller == Caller::Peer, now));
-        self.tell(&change, caller);
+        let stored = self.with(|state, now| state.register(instance, caller == Caller::Peer, now));
+        self.replicate(caller, || self.registration(stored));
     }
 
     /// `overridden` is the override that the sender knows of.
@@ -72,38 +107,36 @@ impl Node {
         overridden: Option<Status>,
         caller: Caller,
     ) -> Beat {
-        let (renewed, sender_newer) = self.with(|state, now| {
+        let tells = caller == Caller::Client && !self.peers.is_empty();
+        let (renewed, known) = self.with(|state, now| {
             let renewed = state.renew(app, id, stamp, caller == Caller::Peer, now);
-            let sender_newer = matches!(&renewed, Renewed::Yes { stamp: Stamp::SenderNewer, .. });
-            if sender_newer
+            if let Renewed::Yes(Stamp::SenderNewer) = renewed
                 && caller == Caller::Peer
                 && let Some(status) = overridden
             {
                 state.adopt_override(app, id, status, now);
             }
-            (renewed, sender_newer)
+            let known = tells.then(|| (state.instance(app, id, now), state.override_of(id, now)));
+            (renewed, known)
         });
-        let Renewed::Yes { change, stamp } = renewed else { return Beat::Unknown };
-        if let Some(change) = change {
-            self.tell(&change, Caller::Peer);
+        let Renewed::Yes(stamp) = renewed else { return Beat::Unknown };
+        if let Some((Some(instance), overridden)) = known {
+            self.replicate(caller, || heartbeat(&instance, overridden));
         }
         match stamp {
             Stamp::OursNewer(ours) if caller == Caller::Peer => Beat::Outdated(ours),
-            _ if sender_newer => Beat::Unknown,
-            Stamp::Agrees | Stamp::SenderNewer | Stamp::OursNewer(_) => Beat::Renewed,
+            Stamp::SenderNewer => Beat::Unknown,
+            Stamp::Agrees | Stamp::OursNewer(_) => Beat::Renewed,
         }
     }
 
     /// True when there was such an instance.
     pub fn cancel(&self, app: &str, id: &str, caller: Caller) -> bool {
-        let change = self.with(|state, now| state.cancel(app, id, now));
-        if let Some(change) = &change {
-            if self.with(|state, _| state.app_version(app).is_none()) {
-                self.cache.forget(app);
-            }
-            self.tell(change, caller);
+        let known = self.with(|state, now| state.cancel(app, id, now)).is_some();
+        if known {
+            self.replicate(caller, || (item(Action::Cancel, app, id), self.replication_life));
         }
-        change.is_some()
+        known
     }
 
     /// True when there is such an instance.
@@ -115,7 +148,10 @@ impl Node {
         stamp: Option<Millis>,
         caller: Caller,
     ) -> bool {
-        self.told(self.with(|state, now| state.override_status(app, id, status, stamp, now)), caller)
+        let (outcome, ours) = self.with(|state, now| {
+            (state.override_status(app, id, status, stamp, now), state.instance(app, id, now))
+        });
+        self.overridden(&outcome, Action::StatusUpdate, status, ours, caller)
     }
 
     /// True when there is such an instance.
@@ -127,46 +163,74 @@ impl Node {
         stamp: Option<Millis>,
         caller: Caller,
     ) -> bool {
-        self.told(self.with(|state, now| state.lift_override(app, id, status, stamp, now)), caller)
+        let (outcome, ours) = self.with(|state, now| {
+            (state.lift_override(app, id, status, stamp, now), state.instance(app, id, now))
+        });
+        self.overridden(&outcome, Action::DeleteStatusOverride, status, ours, caller)
     }
 
-    fn told(&self, outcome: StatusChanged, caller: Caller) -> bool {
-        match outcome {
-            StatusChanged::Unknown => false,
-            StatusChanged::Same => true,
-            StatusChanged::Changed(change) => {
-                self.tell(&change, caller);
-                true
-            }
+    fn overridden(
+        &self,
+        outcome: &StatusChanged,
+        action: Action,
+        status: Status,
+        ours: Option<Arc<InstanceInfo>>,
+        caller: Caller,
+    ) -> bool {
+        if let Some(ours) = ours {
+            self.replicate(caller, || {
+                let item = ReplicationInstance {
+                    last_dirty: ours.last_dirty,
+                    status: Some(status.to_string()),
+                    ..item(action, &ours.app, ours.id())
+                };
+                (item, self.replication_life)
+            });
         }
+        !matches!(outcome, StatusChanged::Unknown)
     }
 
     /// True when there is such an instance.
     pub fn merge_metadata(&self, app: &str, id: &str, pairs: Metadata, caller: Caller) -> bool {
-        let change = self.with(|state, now| state.merge_metadata(app, id, pairs, now));
-        if let Some(change) = &change {
-            self.tell(change, caller);
-        }
-        change.is_some()
+        let Some(stored) = self.with(|state, now| state.merge_metadata(app, id, pairs, now)) else {
+            return false;
+        };
+        self.replicate(caller, || self.registration(stored));
+        true
     }
 
-    /// One run of the evictor.
+    /// Takes over what a peer knows better.
+    pub fn adopt(&self, theirs: InstanceInfo) {
+        if theirs.overridden_status != Status::Unknown {
+            let (app, id) = (theirs.app.clone(), theirs.id().to_owned());
+            self.with(|state, now| state.adopt_override(&app, &id, theirs.overridden_status, now));
+        }
+        self.register(theirs, Caller::Peer);
+    }
+
+    /// One run of the evictor. Peers decide for themselves.
     pub fn evict(&self) {
-        let changes = self.with(|state, now| state.evict(&mut fastrand::Rng::new(), now));
-        for change in &changes {
-            tracing::info!(app = %change.instance.app, id = change.instance.id(), "evicted: its lease has ended");
-            self.tell(change, Caller::Peer);
+        for instance in self.with(|state, now| state.evict(&mut fastrand::Rng::new(), now)) {
+            tracing::info!(app = %instance.app, id = instance.id(), "evicted: its lease has ended");
         }
     }
 
-    fn tell(&self, change: &Change, _caller: Caller) {
-        tracing::debug!(
-            app = %change.instance.app,
-            id = change.instance.id(),
-            status = %change.instance.status,
-            "{}",
-            change.kind.as_str()
-        );
+    fn replicate(&self, caller: Caller, task: impl FnOnce() -> (ReplicationInstance, Duration)) {
+        if caller == Caller::Client && !self.peers.is_empty() {
+            let (item, life) = task();
+            self.peers.offer(&item, life);
+        }
+    }
+
+    /// A registration for a peer, and how long it may wait.
+    pub fn registration(&self, instance: Arc<InstanceInfo>) -> (ReplicationInstance, Duration) {
+        let life = renewal_interval(&instance);
+        let item = ReplicationInstance {
+            last_dirty: instance.last_dirty,
+            status: Some(instance.status.to_string()),
+            ..item(Action::Register, &instance.app, instance.id())
+        };
+        (ReplicationInstance { instance: Some(instance), ..item }, life)
     }
 
     pub fn instance(&self, app: &str, id: &str) -> Option<Arc<InstanceInfo>> {
@@ -201,6 +265,27 @@ impl Node {
         })
     }
 
+    /// What changed after `known` as JSON, empty when nothing did; `None` when that is too long ago.
+    pub fn changes_since(&self, known: u64) -> Option<(u64, Bytes)> {
+        let mut pushed = self.pushed.lock();
+        if pushed.0 == known && pushed.1 == self.version.load(Ordering::Acquire) && !pushed.2.is_empty() {
+            return Some((pushed.1, pushed.2.clone()));
+        }
+        let (version, hashcode, applications) =
+            self.with(|state, _| (state.version(), state.counts().to_string(), self.feed.since(known)));
+        let applications = applications?;
+        if known > version || applications.is_empty() {
+            // An id from the future is another registry's.
+            return (known <= version).then(|| (version, Bytes::new()));
+        }
+        let delta =
+            Applications { version: self.deltas.fetch_add(1, Ordering::Relaxed) + 1, hashcode, applications };
+        let mut out = Vec::new();
+        json::write_applications(&delta, Form::Full, &mut out);
+        *pushed = (known, version, out.into());
+        Some((version, pushed.2.clone()))
+    }
+
     /// One application, or who answers to a virtual address; `None` for an application that is not there.
     pub fn part(&self, part: Part, format: Format, form: Form) -> Option<Bytes> {
         let key = (part, format, form);
@@ -230,4 +315,27 @@ impl Node {
         let list = Applications { version: -1, hashcode, applications };
         (version, format.applications(&list, form))
     }
+}
+
+fn item(action: Action, app: &str, id: &str) -> ReplicationInstance {
+    ReplicationInstance {
+        app_name: Some(app.to_owned()),
+        id: Some(id.to_owned()),
+        action: Some(action),
+        ..ReplicationInstance::default()
+    }
+}
+
+fn heartbeat(instance: &InstanceInfo, overridden: Option<Status>) -> (ReplicationInstance, Duration) {
+    let item = ReplicationInstance {
+        last_dirty: instance.last_dirty,
+        overridden_status: overridden.map(|status| status.to_string()),
+        status: Some(instance.status.to_string()),
+        ..item(Action::Heartbeat, &instance.app, instance.id())
+    };
+    (item, renewal_interval(instance))
+}
+
+fn renewal_interval(instance: &InstanceInfo) -> Duration {
+    Duration::from_secs(u64::try_from(instance.lease.renewal_interval).unwrap_or(30).max(1))
 }

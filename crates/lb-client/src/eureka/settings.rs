@@ -145,6 +145,19 @@ impl ClientSettings {
         Duration::from_secs(self.instance_info_replication_interval_seconds.max(1))
     }
 
+    /// Base URLs of all registries, those of our zone first, each once.
+    pub fn urls(&self) -> Vec<String> {
+        let mut urls: Vec<String> = Vec::new();
+        for zone in self.zones() {
+            for url in self.urls_of(&zone) {
+                if !urls.iter().any(|known| known == url) {
+                    urls.push(url.to_owned());
+                }
+            }
+        }
+        urls
+    }
+
     /// Zones of our region, ours first.
     pub(super) fn zones(&self) -> Vec<String> {
         let listed = self.availability_zones.get(&self.region).map_or("", String::as_str);

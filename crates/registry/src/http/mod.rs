@@ -8,12 +8,14 @@ mod negotiate;
 mod path;
 mod query;
 mod reply;
+mod watch;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
+use tokio_util::sync::CancellationToken;
 use wellspring_daemon::{Response, Template};
 
 use crate::node::{Caller, Node};
@@ -32,11 +34,13 @@ pub struct Api {
     /// Shown in error pages; the frame has taken it off the path.
     context_path: Arc<str>,
     delta: bool,
+    /// Cancelled when endless answers should end.
+    draining: CancellationToken,
 }
 
 impl Api {
-    pub fn new(node: Arc<Node>, context_path: &str, delta: bool) -> Self {
-        Self { node, context_path: context_path.into(), delta }
+    pub fn new(node: Arc<Node>, context_path: &str, delta: bool, draining: CancellationToken) -> Self {
+        Self { node, context_path: context_path.into(), delta, draining }
     }
 
     pub async fn answer<B>(&self, request: Request<B>) -> Response
@@ -67,6 +71,9 @@ impl Api {
         if sends && negotiate::sent(&parts.headers).is_none() {
             return self.error(StatusCode::UNSUPPORTED_MEDIA_TYPE, parts);
         }
+        if *resource == Resource::Watch {
+            return self.watch(parts);
+        }
         let Some(format) = negotiate::single(&parts.headers) else {
             return self.error(StatusCode::NOT_ACCEPTABLE, parts);
         };
@@ -89,7 +96,7 @@ impl Api {
             (Resource::Batch, _) => self.batch(format, parts, body).await,
             // Groups of Amazon are not managed here, as on every machine outside of Amazon.
             (Resource::Asg, _) => self.error(StatusCode::BAD_REQUEST, parts),
-            (Resource::Status, _) => self.error(StatusCode::INTERNAL_SERVER_ERROR, parts),
+            (Resource::Status | Resource::Watch, _) => self.error(StatusCode::INTERNAL_SERVER_ERROR, parts),
         }
     }
 

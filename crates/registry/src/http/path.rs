@@ -10,15 +10,26 @@ pub(super) enum Resource<'a> {
     Apps,
     Delta,
     App(Cow<'a, str>),
-    Instance { app: Cow<'a, str>, id: Cow<'a, str> },
-    Override { app: Cow<'a, str>, id: Cow<'a, str> },
-    Metadata { app: Cow<'a, str>, id: Cow<'a, str> },
+    Instance {
+        app: Cow<'a, str>,
+        id: Cow<'a, str>,
+    },
+    Override {
+        app: Cow<'a, str>,
+        id: Cow<'a, str>,
+    },
+    Metadata {
+        app: Cow<'a, str>,
+        id: Cow<'a, str>,
+    },
     ById(Cow<'a, str>),
     Vip(Cow<'a, str>),
     SecureVip(Cow<'a, str>),
     Batch,
     Asg,
     Status,
+    /// Ours: changes as they happen.
+    Watch,
 }
 
 impl<'a> Resource<'a> {
@@ -45,6 +56,7 @@ impl<'a> Resource<'a> {
             ("peerreplication", Some("batch"), None, _) => Self::Batch,
             ("asg", Some(_), Some("status"), None) => Self::Asg,
             ("status", None, ..) => Self::Status,
+            ("watch", None, ..) => Self::Watch,
             _ => return None,
         };
         next().is_none().then_some(resource)
@@ -53,7 +65,13 @@ impl<'a> Resource<'a> {
     /// What the resource answers to; HEAD and OPTIONS come on top.
     pub(super) fn allows(&self, method: &Method) -> bool {
         match self {
-            Self::Apps | Self::Delta | Self::ById(_) | Self::Vip(_) | Self::SecureVip(_) | Self::Status => {
+            Self::Apps
+            | Self::Delta
+            | Self::ById(_)
+            | Self::Vip(_)
+            | Self::SecureVip(_)
+            | Self::Status
+            | Self::Watch => {
                 matches!(*method, Method::GET)
             }
             Self::App(_) => matches!(*method, Method::GET | Method::POST),
@@ -67,9 +85,13 @@ impl<'a> Resource<'a> {
     /// The `Allow` header.
     pub(super) fn allow(&self) -> &'static str {
         match self {
-            Self::Apps | Self::Delta | Self::ById(_) | Self::Vip(_) | Self::SecureVip(_) | Self::Status => {
-                "GET,HEAD,OPTIONS"
-            }
+            Self::Apps
+            | Self::Delta
+            | Self::ById(_)
+            | Self::Vip(_)
+            | Self::SecureVip(_)
+            | Self::Status
+            | Self::Watch => "GET,HEAD,OPTIONS",
             Self::App(_) => "GET,HEAD,OPTIONS,POST",
             Self::Instance { .. } => "DELETE,GET,HEAD,OPTIONS,PUT",
             Self::Override { .. } => "DELETE,OPTIONS,PUT",
@@ -93,6 +115,7 @@ impl<'a> Resource<'a> {
             Self::Batch => "/eureka/peerreplication/batch",
             Self::Asg => "/eureka/asg/{name}/status",
             Self::Status => "/eureka/status",
+            Self::Watch => "/eureka/watch",
         }
     }
 }

@@ -1,3 +1,10 @@
-//! The registry among its peers.
+//! The registry among its peers: what it is told by them, what it tells them, how it starts.
 
+pub mod address;
+pub mod batch;
+pub mod client;
+pub mod nodes;
 mod receive;
+pub mod sync;
+
+pub use nodes::Peers;

@@ -29,6 +29,8 @@ pub struct Registry {
     pub(super) size: usize,
     pub(super) version: u64,
     pub(super) opened: Option<Opened>,
+    /// What changed since it was taken last.
+    changes: Vec<Change>,
 }
 
 #[derive(Debug)]
@@ -49,8 +51,7 @@ pub(super) struct Opened {
 pub enum Renewed {
     /// No such lease, or one whose status went UNKNOWN: the sender should register.
     Unknown,
-    /// Renewed. `change` when the rules found another status.
-    Yes { change: Option<Change>, stamp: Stamp },
+    Yes(Stamp),
 }
 
 /// How the sender's lastDirtyTimestamp compares with ours.
@@ -68,7 +69,7 @@ pub enum Stamp {
 pub enum StatusChanged {
     Unknown,
     Same,
-    Changed(Change),
+    Changed(Arc<InstanceInfo>),
 }
 
 impl Registry {
@@ -85,13 +86,26 @@ impl Registry {
             size: 0,
             version: 0,
             opened: None,
+            changes: Vec::new(),
         }
+    }
+
+    /// Counts versions from here on, so that those of an earlier life are all smaller.
+    #[must_use]
+    pub fn beginning_at(mut self, version: u64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// What changed since the last call, oldest first. Whoever owns a registry takes it now and then.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Registers, or registers again: the lease starts afresh in any case.
     ///
     /// An entry with a newer lastDirtyTimestamp than the one sent stays what it is.
-    pub fn register(&mut self, mut sent: InstanceInfo, replicated: bool, now: Millis) -> Change {
+    pub fn register(&mut self, mut sent: InstanceInfo, replicated: bool, now: Millis) -> Arc<InstanceInfo> {
         let id = sent.id().to_owned();
         let name = sent.app.clone();
         let duration = positive(sent.lease.duration, LeaseInfo::DEFAULT_DURATION);
@@ -147,7 +161,12 @@ impl Registry {
         app.version = self.version;
         app.leases.insert(id, lease);
         self.check();
-        Change { version: self.version, kind: ChangeKind::Registered, instance: shown }
+        self.changed(ChangeKind::Registered, Arc::clone(&shown));
+        shown
+    }
+
+    fn changed(&mut self, kind: ChangeKind, instance: Arc<InstanceInfo>) {
+        self.changes.push(Change { version: self.version, kind, instance });
     }
 
     /// Renews a lease; then compares the timestamp sent with ours.
@@ -181,17 +200,16 @@ impl Registry {
             }
             _ => Stamp::Agrees,
         };
-        let mut change = None;
         if status != before {
             Arc::make_mut(&mut lease.holder).status = status;
             let instance = lease.show();
             self.version += 1;
             entry.version = self.version;
             self.recount(Some(before), Some(status));
-            change = Some(Change { version: self.version, kind: ChangeKind::StatusFollowed, instance });
+            self.changed(ChangeKind::StatusFollowed, instance);
         }
         self.check();
-        Renewed::Yes { change, stamp }
+        Renewed::Yes(stamp)
     }
 
     /// Adopts the override that a peer knows and we do not.
@@ -210,11 +228,11 @@ impl Registry {
     }
 
     /// Takes an instance off the list, with its override.
-    pub fn cancel(&mut self, app: &str, id: &str, now: Millis) -> Option<Change> {
+    pub fn cancel(&mut self, app: &str, id: &str, now: Millis) -> Option<Arc<InstanceInfo>> {
         self.remove(app, id, ChangeKind::Cancelled, now)
     }
 
-    fn remove(&mut self, app: &str, id: &str, kind: ChangeKind, now: Millis) -> Option<Change> {
+    fn remove(&mut self, app: &str, id: &str, kind: ChangeKind, now: Millis) -> Option<Arc<InstanceInfo>> {
         self.history.cancelled(app, id, now);
         self.overrides.remove(id, now);
         let entry = self.apps.get_mut(app)?;
@@ -235,7 +253,8 @@ impl Registry {
             self.expect(self.renewals.expected() - 1);
         }
         self.check();
-        Some(Change { version: self.version, kind, instance })
+        self.changed(kind, Arc::clone(&instance));
+        Some(instance)
     }
 
     /// Sets a status from outside. Renews the lease, also when nothing changes.
@@ -301,18 +320,25 @@ impl Registry {
         self.recount(Some(before), Some(status));
         self.recent.changed(app, id, now);
         self.check();
-        StatusChanged::Changed(Change { version: self.version, kind, instance })
+        self.changed(kind, Arc::clone(&instance));
+        StatusChanged::Changed(instance)
     }
 
     /// Merges pairs into the metadata, which is a registration of the instance by a client.
-    pub fn merge_metadata(&mut self, app: &str, id: &str, pairs: Metadata, now: Millis) -> Option<Change> {
+    pub fn merge_metadata(
+        &mut self,
+        app: &str,
+        id: &str,
+        pairs: Metadata,
+        now: Millis,
+    ) -> Option<Arc<InstanceInfo>> {
         let mut instance = InstanceInfo::clone(&self.apps.get(app)?.leases.get(id)?.holder);
         instance.metadata.extend(pairs);
         Some(self.register(instance, false, now))
     }
 
     /// One run of the evictor.
-    pub fn evict(&mut self, random: &mut fastrand::Rng, now: Millis) -> Vec<Change> {
+    pub fn evict(&mut self, random: &mut fastrand::Rng, now: Millis) -> Vec<Arc<InstanceInfo>> {
         self.overrides.sweep(now);
         let compensation = self.eviction.compensation(self.rules.eviction_interval, now);
         if !self.expiry_enabled(now) {

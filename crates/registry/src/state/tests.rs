@@ -50,10 +50,9 @@ fn a_newer_holder_stays_and_the_lease_starts_afresh() {
 fn a_renewal_shows_a_whole_duration_ahead() {
     let mut registry = open(Rules::default());
     registry.register(instance("A", "1"), false, Millis(0));
-    assert!(matches!(
-        registry.renew("A", "1", None, false, Millis(1000)),
-        Renewed::Yes { change: None, stamp: Stamp::Agrees }
-    ));
+    registry.take_changes();
+    assert!(matches!(registry.renew("A", "1", None, false, Millis(1000)), Renewed::Yes(Stamp::Agrees)));
+    assert!(registry.take_changes().is_empty());
     assert_eq!(registry.find("1", Millis(1000)).unwrap().lease.last_renewal, Millis(91_000));
     assert!(matches!(registry.renew("A", "2", None, false, Millis(0)), Renewed::Unknown));
     assert!(matches!(registry.renew("B", "1", None, false, Millis(0)), Renewed::Unknown));
@@ -64,7 +63,7 @@ fn timestamps_of_a_renewal_are_compared() {
     let mut registry = open(Rules::default());
     registry.register(instance("A", "1"), false, Millis(0));
     let mut stamp = |value| match registry.renew("A", "1", Some(Millis(value)), true, Millis(1)) {
-        Renewed::Yes { stamp, .. } => stamp,
+        Renewed::Yes(stamp) => stamp,
         Renewed::Unknown => panic!("renewed"),
     };
     assert!(matches!(stamp(1000), Stamp::Agrees));
@@ -73,7 +72,7 @@ fn timestamps_of_a_renewal_are_compared() {
     let mut lenient = open(Rules { sync_when_timestamp_differs: false, ..Rules::default() });
     lenient.register(instance("A", "1"), false, Millis(0));
     let renewed = lenient.renew("A", "1", Some(Millis(5000)), true, Millis(1));
-    assert!(matches!(renewed, Renewed::Yes { stamp: Stamp::Agrees, .. }));
+    assert!(matches!(renewed, Renewed::Yes(Stamp::Agrees)));
 }
 
 #[test]
@@ -81,9 +80,9 @@ fn an_override_holds_against_registrations_and_ends_with_a_cancel() {
     let mut registry = open(Rules::default());
     registry.register(instance("A", "1"), false, Millis(0));
     let changed = registry.override_status("A", "1", Status::OutOfService, Some(Millis(1500)), Millis(1));
-    let StatusChanged::Changed(change) = changed else { panic!("changed") };
-    assert_eq!(change.instance.action_type, Some(ActionType::Modified));
-    assert_eq!(change.instance.last_dirty, Some(Millis(1500)));
+    let StatusChanged::Changed(shown) = changed else { panic!("changed") };
+    assert_eq!(shown.action_type, Some(ActionType::Modified));
+    assert_eq!(shown.last_dirty, Some(Millis(1500)));
     registry.register(
         InstanceInfo { last_dirty: Some(Millis(2000)), ..instance("A", "1") },
         false,
@@ -134,10 +133,11 @@ fn a_peer_that_knows_an_override_shares_it() {
     registry.adopt_override("A", "1", Status::OutOfService, Millis(1));
     let stored = registry.find("1", Millis(1)).unwrap();
     assert_eq!((stored.status, stored.overridden_status), (Status::Up, Status::OutOfService));
-    let Renewed::Yes { change: Some(change), .. } = registry.renew("A", "1", None, true, Millis(2)) else {
-        panic!("the next renewal follows the override")
-    };
-    assert_eq!(change.instance.status, Status::OutOfService);
+    registry.take_changes();
+    registry.renew("A", "1", None, true, Millis(2));
+    let changes = registry.take_changes();
+    assert_eq!((changes.len(), changes[0].kind), (1, ChangeKind::StatusFollowed));
+    assert_eq!(changes[0].instance.status, Status::OutOfService);
 }
 
 #[test]
@@ -165,13 +165,10 @@ fn metadata_is_a_registration_without_a_new_timestamp() {
     let mut registry = open(Rules::default());
     registry.register(instance("A", "1"), false, Millis(0));
     let pairs = || Metadata::from_iter([("k".to_owned(), "v".to_owned())]);
-    let change = registry.merge_metadata("A", "1", pairs(), Millis(9)).unwrap();
-    assert_eq!(change.instance.metadata["k"], "v");
-    assert_eq!(change.instance.action_type, Some(ActionType::Added));
-    assert_eq!(
-        (change.instance.last_dirty, change.instance.lease.registration),
-        (Some(Millis(1000)), Millis(9))
-    );
+    let merged = registry.merge_metadata("A", "1", pairs(), Millis(9)).unwrap();
+    assert_eq!(merged.metadata["k"], "v");
+    assert_eq!(merged.action_type, Some(ActionType::Added));
+    assert_eq!((merged.last_dirty, merged.lease.registration), (Some(Millis(1000)), Millis(9)));
     assert!(registry.merge_metadata("A", "x", pairs(), Millis(9)).is_none());
 }
 
@@ -266,11 +263,11 @@ fn leases_are_as_long_as_asked() {
 fn amazon_gets_the_instance_id_that_it_lacks() {
     let mut registry = open(Rules { own_id: "1".into(), ..Rules::default() });
     let info = DataCenterInfo { name: None, amazon: Some(Metadata::new()) };
-    let change = registry.register(
+    let stored = registry.register(
         InstanceInfo { data_center_info: Some(info), ..instance("A", "1") },
         false,
         Millis(0),
     );
-    assert_eq!(change.instance.data_center_info.as_ref().unwrap().instance_id(), Some("1"));
-    assert!(change.instance.is_coordinating_discovery_server);
+    assert_eq!(stored.data_center_info.as_ref().unwrap().instance_id(), Some("1"));
+    assert!(stored.is_coordinating_discovery_server);
 }
