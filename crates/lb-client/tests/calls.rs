@@ -1,0 +1,134 @@
+//! Calls by service name over real connections.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod fakes;
+
+use std::time::Duration;
+
+use fakes::{Fake, env};
+use serde::Deserialize;
+use wellspring_lb_client::Client;
+use wellspring_lb_client::http::CallError;
+use wellspring_telemetry::Meters;
+
+/// A client that knows these addresses of `orders`.
+fn client(addresses: &[String], more: &[(&str, &str)]) -> Client {
+    let keys: Vec<String> = (0..addresses.len())
+        .map(|position| format!("spring.cloud.discovery.client.simple.instances.orders[{position}].uri"))
+        .collect();
+    let mut pairs: Vec<(&str, &str)> =
+        keys.iter().map(String::as_str).zip(addresses.iter().map(String::as_str)).collect();
+    pairs.extend_from_slice(more);
+    Client::from_env(&env(&pairs), &Meters::default()).unwrap()
+}
+
+fn nobody() -> String {
+    format!("http://127.0.0.1:{}", wellspring_test_support::port::free())
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Order {
+    id: u64,
+}
+
+#[tokio::test]
+async fn both_ways_of_writing_an_address_are_balanced() {
+    let fake = Fake::start().await;
+    fake.answers("GET /7?a=%20b&c=d%26e", 200, r#"{"id":7}"#);
+    let client = client(&[fake.url()], &[]);
+    for address in ["lb://orders/7?a=%20b", "http://orders/7?a=%20b", "LB://ORDERS/7?a=%20b"] {
+        let order: Order = client.get(address).query(&[("c", "d&e")]).fetch().await.unwrap();
+        assert_eq!(order, Order { id: 7 }, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_port_is_taken_as_it_is() {
+    let fake = Fake::start().await;
+    fake.answers("GET /x", 200, "{}");
+    let client = client(&[], &[]);
+    let response = client.get(format!("{}/x", fake.url())).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
+async fn json_goes_out_and_headers_with_it() {
+    let fake = Fake::start().await;
+    fake.answers("POST /", 201, "{}");
+    let client = client(&[fake.url()], &[]);
+    let call = client.post("lb://orders/").header("x-user", "me").json(&serde_json::json!({"a": 1}));
+    assert_eq!(call.send().await.unwrap().status(), 201);
+    let sent = fake.asked().remove(0);
+    assert_eq!(
+        (&*sent.body, sent.headers["content-type"].to_str().unwrap()),
+        (r#"{"a":1}"#, "application/json")
+    );
+    assert_eq!(sent.headers["x-user"], "me");
+}
+
+#[tokio::test]
+async fn a_refused_get_goes_to_another_instance() {
+    let fake = Fake::start().await;
+    fake.answers("GET /", 200, "{}");
+    let client = client(&[nobody(), fake.url()], &[]);
+    for _ in 0..6 {
+        assert_eq!(client.get("lb://orders/").send().await.unwrap().status(), 200);
+    }
+    assert_eq!(fake.count("GET"), 6);
+}
+
+#[tokio::test]
+async fn a_refused_post_does_not() {
+    let fake = Fake::start().await;
+    fake.answers("POST /", 200, "{}");
+    let client = client(&[nobody(), fake.url()], &[]);
+    let mut refused = 0;
+    for _ in 0..2 {
+        if let Err(error) = client.post("lb://orders/").send().await {
+            assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test]
+async fn listed_statuses_are_tried_again_and_the_last_answer_is_given() {
+    let (bad, good) = (Fake::start().await, Fake::start().await);
+    bad.answers("GET /", 503, "busy");
+    good.answers("GET /", 200, "{}");
+    let settings = [("spring.cloud.loadbalancer.retry.retryable-status-codes", "503")];
+    let both = client(&[bad.url(), good.url()], &settings);
+    for _ in 0..4 {
+        assert_eq!(both.get("lb://orders/").send().await.unwrap().status(), 200);
+    }
+    let alone = client(&[bad.url()], &settings);
+    let before = bad.asked().len();
+    let error = alone.get("lb://orders/").fetch::<Order>().await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 503);
+    assert_eq!(bad.asked().len(), before + 2);
+}
+
+#[tokio::test]
+async fn errors_say_what_happened() {
+    let fake = Fake::start().await;
+    fake.answers("GET /", 200, "no json");
+    let known = client(&[fake.url()], &[]);
+    let nowhere = known.get("lb://stock/").send().await.unwrap_err();
+    assert_eq!(nowhere.to_string(), "no instances available for stock");
+    assert!(matches!(known.get("lb:///x").send().await.unwrap_err(), CallError::Address(_)));
+    assert!(matches!(known.get("lb://orders/").fetch::<Order>().await.unwrap_err(), CallError::Body { .. }));
+    let bad_header = known.get("lb://orders/").header("a b", "c").send().await.unwrap_err();
+    assert!(matches!(bad_header, CallError::Request { .. }), "{bad_header}");
+    let gone = client(&[nobody()], &[]).get("lb://orders/").send().await.unwrap_err();
+    assert!(matches!(gone, CallError::Refused { .. }), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_silent_instance_times_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&[format!("http://{}", listener.local_addr().unwrap())], &[]);
+    let call = client.post("lb://orders/").timeout(Duration::from_millis(100));
+    assert!(matches!(call.send().await.unwrap_err(), CallError::TimedOut { .. }));
+}
