@@ -15,8 +15,10 @@ use crate::balancer::Balancer;
 use crate::discovery::{Composite, Discovery, Simple};
 use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
 use crate::http::{CallError, Options, RequestBuilder, balance};
+use crate::metrics::Instruments;
 use crate::pick::RoundRobin;
-use crate::settings::{LoadBalancerSettings, ServiceSettings};
+use crate::settings::{Configuration, LoadBalancerSettings, ServiceSettings};
+use crate::supplier::HealthChecked;
 use crate::{codes, pick, supplier};
 
 /// Calls services by name, and registers this process where a registry is configured. Cloning shares everything.
@@ -30,6 +32,7 @@ struct Inner {
     services: ArcSwap<HashMap<String, Arc<Service>>>,
     making: Mutex<()>,
     eureka: Option<Connection>,
+    instruments: Instruments,
     registration: ArcSwapOption<Registration>,
     stop: CancellationToken,
 }
@@ -45,7 +48,7 @@ impl Client {
     /// A client over a discovery source and an HTTP client of yours, with Spring's defaults and no registry.
     pub fn new(discovery: Arc<dyn Discovery>, http: reqwest::Client) -> Self {
         let stop = CancellationToken::new();
-        Self::assemble(discovery, http, LoadBalancerSettings::default(), None, stop)
+        Self::assemble(discovery, http, LoadBalancerSettings::default(), None, &Meters::default(), stop)
     }
 
     /// From `eureka.client.*`, `spring.cloud.discovery.*` and `spring.cloud.loadbalancer.*`. With a registry
@@ -53,7 +56,7 @@ impl Client {
     ///
     /// # Errors
     /// When a setting has the wrong type, an unknown word, or a URL that is none.
-    pub fn from_env(env: &Environment, _meters: &Meters) -> Result<Self, Problem> {
+    pub fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
         let http = crate::http::client(Options::default()).map_err(|error| http_problem(&error))?;
         let settings = LoadBalancerSettings::from_env(env)?;
         let eureka: ClientSettings = env.bind("eureka.client")?;
@@ -78,7 +81,7 @@ impl Client {
                 Arc::new(Composite::new(sources))
             }
         };
-        Ok(Self::assemble(discovery, http, settings, connection, stop))
+        Ok(Self::assemble(discovery, http, settings, connection, meters, stop))
     }
 
     fn assemble(
@@ -86,6 +89,7 @@ impl Client {
         http: reqwest::Client,
         settings: LoadBalancerSettings,
         eureka: Option<Connection>,
+        meters: &Meters,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -95,6 +99,7 @@ impl Client {
             services: ArcSwap::default(),
             making: Mutex::new(()),
             eureka,
+            instruments: Instruments::new(meters.clone()),
             registration: ArcSwapOption::empty(),
             stop,
         }))
@@ -120,6 +125,10 @@ impl Client {
         self.service(service).settings.clone()
     }
 
+    pub(crate) fn instruments(&self) -> &Instruments {
+        &self.0.instruments
+    }
+
     pub(crate) fn service(&self, service: &str) -> Arc<Service> {
         if let Some(known) = self.0.services.load().get(service) {
             return Arc::clone(known);
@@ -134,7 +143,11 @@ impl Client {
         // the global ones.
         let settings = self.0.settings.service(&service).unwrap_or_else(|_| ServiceSettings::default());
         let picker = pick::named(&settings.picker).unwrap_or_else(|| Box::new(RoundRobin::default()));
-        let listing = self.0.discovery.listing(&service);
+        let mut listing = self.0.discovery.listing(&service);
+        if settings.configuration == Configuration::HealthCheck {
+            listing =
+                HealthChecked::start(listing, settings.health_check.clone(), &self.0.http, &self.0.stop);
+        }
         let balancer = Arc::new(Balancer::new(&*service, listing, supplier::steps(&settings), picker));
         let made = Arc::new(Service { balancer, settings });
         let mut more = HashMap::clone(&all);

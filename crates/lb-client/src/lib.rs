@@ -11,6 +11,7 @@ pub mod eureka;
 pub mod http;
 mod instance;
 mod load;
+mod metrics;
 pub mod pick;
 pub mod settings;
 pub mod supplier;

@@ -1,16 +1,18 @@
 //! Calls by service name: choose, send, and on failure choose again.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
+use super::attempt::Outgoing;
 use super::retry::{Attempts, Failure, Next};
 use super::{CallError, real_address, uri};
 use crate::load::Ended;
 use crate::pick::Request;
+use crate::settings::ServiceSettings;
 use crate::{Client, Instance};
 
 /// The answer to a call.
@@ -21,26 +23,23 @@ pub type Response = reqwest::Response;
 #[must_use = "a call does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
-    method: Method,
     address: String,
-    headers: HeaderMap,
-    body: Option<Bytes>,
-    timeout: Option<Duration>,
+    outgoing: Outgoing,
     hint: Option<String>,
     mistake: Option<String>,
 }
 
 impl RequestBuilder {
     pub(crate) fn new(client: Client, method: Method, address: String) -> Self {
-        let headers = HeaderMap::new();
-        Self { client, method, address, headers, body: None, timeout: None, hint: None, mistake: None }
+        let outgoing = Outgoing { method, headers: HeaderMap::new(), body: None, timeout: None };
+        Self { client, address, outgoing, hint: None, mistake: None }
     }
 
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
+                self.outgoing.headers.append(name, value);
             }
             _ => self.note(format!("header `{name}` has a name or value that HTTP does not allow")),
         }
@@ -49,7 +48,7 @@ impl RequestBuilder {
 
     /// Adds headers.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers.extend(headers);
+        self.outgoing.headers.extend(headers);
         self
     }
 
@@ -65,23 +64,23 @@ impl RequestBuilder {
 
     /// Sends these bytes.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = Some(body.into());
+        self.outgoing.body = Some(body.into());
         self
     }
 
     /// Sends `value` as JSON.
     pub fn json(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
-            Ok(bytes) => self.body = Some(bytes.into()),
+            Ok(bytes) => self.outgoing.body = Some(bytes.into()),
             Err(error) => self.note(format!("body is no JSON: {error}")),
         }
-        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        self.outgoing.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         self
     }
 
     /// Longest time for one attempt, answer body included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.outgoing.timeout = Some(timeout);
         self
     }
 
@@ -105,7 +104,10 @@ impl RequestBuilder {
         }
         match self.client.balanced_service(&self.address)? {
             Some(service) => self.send_balanced(&service).await,
-            None => self.attempt(&self.address).await,
+            None => {
+                let host = uri::service_of(&self.address)?;
+                self.outgoing.send(&self.client, &host, &self.address, &[]).await
+            }
         }
     }
 
@@ -126,7 +128,7 @@ impl RequestBuilder {
     async fn send_balanced(&self, service: &str) -> Result<Response, CallError> {
         let known = self.client.service(service);
         let policy = &known.settings.retry;
-        let mut attempts = Attempts::new(policy, &self.method);
+        let mut attempts = Attempts::new(policy, &self.outgoing.method);
         let mut instance: Option<Instance> = None;
         let mut again = Next::Other;
         loop {
@@ -134,7 +136,7 @@ impl RequestBuilder {
                 (Some(same), Next::Same) => same,
                 (previous, _) => {
                     let request = Request {
-                        headers: Some(&self.headers),
+                        headers: Some(&self.outgoing.headers),
                         previous: previous.as_ref().filter(|_| policy.avoid_previous_instance),
                         hint: self.hint.as_deref(),
                         key: None,
@@ -145,7 +147,8 @@ impl RequestBuilder {
             };
             let address = real_address(&self.address, &current)?;
             let call = current.load().begin();
-            let outcome = self.attempt(&address).await;
+            let more = self.additions(&known.settings, &current);
+            let outcome = self.outgoing.send(&self.client, service, &address, &more).await;
             call.end(match &outcome {
                 Ok(response) if !response.status().is_server_error() => Ended::Answered,
                 Err(error) if !error.is_connection_failure() => Ended::Abandoned,
@@ -165,16 +168,26 @@ impl RequestBuilder {
         }
     }
 
-    async fn attempt(&self, address: &str) -> Result<Response, CallError> {
-        let mut request =
-            self.client.http().request(self.method.clone(), address).headers(self.headers.clone());
-        if let Some(body) = &self.body {
-            request = request.body(body.clone());
+    /// What the settings of the service add for this instance.
+    fn additions(&self, settings: &ServiceSettings, instance: &Instance) -> Vec<(HeaderName, HeaderValue)> {
+        let mut more = Vec::new();
+        if settings.x_forwarded {
+            let scheme = if self.address.starts_with("https:") { "https" } else { "http" };
+            let host = uri::service_of(&self.address).ok().and_then(|host| HeaderValue::try_from(host).ok());
+            more.extend(host.map(|host| (HeaderName::from_static("x-forwarded-host"), host)));
+            more.push((HeaderName::from_static("x-forwarded-proto"), HeaderValue::from_static(scheme)));
         }
-        if let Some(timeout) = self.timeout {
-            request = request.timeout(timeout);
+        if settings.add_sticky_cookie {
+            let before = self.outgoing.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+            let own = format!("{}={}", settings.sticky_cookie, instance.instance_id());
+            let prefix = format!("{}=", settings.sticky_cookie);
+            let others = before.flat_map(|line| line.split(';')).map(str::trim);
+            let kept: Vec<&str> =
+                others.filter(|pair| !pair.is_empty() && !pair.starts_with(&prefix)).collect();
+            let all = kept.into_iter().chain([own.as_str()]).collect::<Vec<_>>().join("; ");
+            more.extend(HeaderValue::try_from(all).ok().map(|value| (COOKIE, value)));
         }
-        request.send().await.map_err(|error| CallError::of_transport(address, error))
+        more
     }
 }
 

@@ -85,6 +85,20 @@ impl CallError {
         }
     }
 
+    /// The kind as a word, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "Address",
+            Self::NoInstance { .. } => "NoInstance",
+            Self::Refused { .. } => "Refused",
+            Self::TimedOut { .. } => "TimedOut",
+            Self::Broken { .. } => "Broken",
+            Self::Request { .. } => "Request",
+            Self::Reply { .. } => "Reply",
+            Self::Body { .. } => "Body",
+        }
+    }
+
     pub(super) fn of_transport(target: &str, source: reqwest::Error) -> Self {
         let target = target.to_owned();
         // The address is told by `target`; reqwest would add it once more, with credentials it may carry.

@@ -1,5 +1,6 @@
 //! Outbound HTTP: the one place that makes clients, and calls by service name.
 
+mod attempt;
 pub(crate) mod balance;
 mod client;
 mod error;

@@ -4,6 +4,7 @@
 //! are done for each call.
 
 mod chain;
+mod health_check;
 mod hint;
 mod retry_aware;
 mod same_instance;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use chain::Chain;
+pub use health_check::HealthChecked;
 pub use hint::Hint;
 pub use retry_aware::RetryAware;
 pub use same_instance::SameInstance;
