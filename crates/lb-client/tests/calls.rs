@@ -132,3 +132,45 @@ async fn a_silent_instance_times_out() {
     let call = client.post("lb://orders/").timeout(Duration::from_millis(100));
     assert!(matches!(call.send().await.unwrap_err(), CallError::TimedOut { .. }));
 }
+
+#[tokio::test]
+async fn settings_of_the_service_add_headers() {
+    let fake = Fake::start().await;
+    fake.answers("GET /", 200, "{}");
+    let settings = [
+        ("spring.cloud.loadbalancer.clients.orders.x-forwarded.enabled", "true"),
+        ("spring.cloud.loadbalancer.sticky-session.add-service-instance-cookie", "true"),
+        ("spring.cloud.loadbalancer.configurations", "request-based-sticky-session"),
+    ];
+    let client = client(&[fake.url()], &settings);
+    client.get("lb://orders/").header("cookie", "a=1; sc-lb-instance-id=old").send().await.unwrap();
+    let sent = fake.asked().remove(0).headers;
+    assert_eq!(sent["x-forwarded-host"], "orders");
+    assert_eq!(sent["x-forwarded-proto"], "http");
+    assert_eq!(sent["cookie"], format!("a=1; sc-lb-instance-id={}", fake.address));
+}
+
+#[tokio::test]
+async fn instances_that_are_not_healthy_are_not_chosen() {
+    let (well, ill) = (Fake::start().await, Fake::start().await);
+    for fake in [&well, &ill] {
+        fake.answers("GET /", 200, "{}");
+    }
+    ill.answers("GET /actuator/health", 503, "{}");
+    let settings = [
+        ("spring.cloud.loadbalancer.configurations", "health-check"),
+        ("spring.cloud.loadbalancer.health-check.interval", "50ms"),
+    ];
+    let client = client(&[ill.url(), well.url()], &settings);
+    let balancer = client.balancer("orders");
+    let request = wellspring_lb_client::pick::Request::default();
+    let alive = async || (balancer.candidates(&request).len() == 1).then_some(());
+    wellspring_test_support::poll::until_some("one left", Duration::from_secs(5), alive).await;
+    for _ in 0..4 {
+        client.get("lb://orders/x").send().await.unwrap();
+    }
+    assert_eq!((well.count("GET /x"), ill.count("GET /x")), (4, 0));
+    ill.answers("GET /actuator/health", 200, "{}");
+    let back = async || (balancer.candidates(&request).len() == 2).then_some(());
+    wellspring_test_support::poll::until_some("both back", Duration::from_secs(5), back).await;
+}

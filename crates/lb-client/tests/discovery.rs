@@ -7,7 +7,6 @@ mod fakes;
 use std::time::Duration;
 
 use fakes::{Fake, env};
-use wellspring_lb_client::discovery::Discovery;
 use wellspring_lb_client::{Client, Instance};
 use wellspring_telemetry::Meters;
 use wellspring_test_support::poll::until_some;
@@ -151,4 +150,28 @@ async fn a_registry_that_must_answer_stops_the_start() {
     let url = format!("http://127.0.0.1:{}/eureka/", wellspring_test_support::port::free());
     let client = client(&url, &[("eureka.client.should-enforce-fetch-registry-at-init", "true")]);
     assert_eq!(client.first_fetch().await.unwrap_err().code, wellspring_lb_client::codes::REGISTRY);
+}
+
+#[tokio::test]
+async fn a_registry_that_pushes_is_not_asked() {
+    let fake = Fake::start().await;
+    let a = instance("ORDERS", "a", 1, "UP", "ADDED");
+    fake.answers("GET /eureka/apps/", 200, &list("UP_1_", "ORDERS", std::slice::from_ref(&a)));
+    let events = fake.streams("/eureka/watch");
+    let client = client(
+        &format!("{}/eureka/", fake.url()),
+        &[("eureka.client.registry-fetch-interval-seconds", "30")],
+    );
+    until("the list", || ids(&client, "orders") == ["a"]).await;
+    until("the stream", || fake.count("GET /eureka/watch") == 1).await;
+    let added = instance("ORDERS", "b", 2, "UP", "ADDED");
+    events.send(("delta".to_owned(), list("UP_2_", "ORDERS", &[added]))).unwrap();
+    until("the delta", || ids(&client, "orders") == ["a", "b"]).await;
+    let gone = instance("ORDERS", "a", 1, "UP", "DELETED");
+    events.send(("delta".to_owned(), list("UP_1_", "ORDERS", &[gone]))).unwrap();
+    until("the second delta", || ids(&client, "orders") == ["b"]).await;
+    assert_eq!(fake.count("GET /eureka/apps"), 1);
+    // A delta that does not lead to what the registry has: everything is fetched.
+    events.send(("delta".to_owned(), list("UP_9_", "ORDERS", &[]))).unwrap();
+    until("a fetch", || fake.count("GET /eureka/apps") >= 2).await;
 }
