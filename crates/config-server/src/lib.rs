@@ -15,6 +15,8 @@ use std::sync::Arc;
 use wellspring_daemon::{App, Context, Service};
 
 use config::Settings;
+use encryption::Keys;
+use encryption::values::Decryptor;
 use server::Server;
 use sources::documents::Documents;
 
@@ -28,11 +30,16 @@ pub fn app() -> App {
 
 async fn build(context: Context) -> wellspring_daemon::Result<Service> {
     let settings: Settings = context.env.bind("spring.cloud.config.server")?;
-    let documents = Arc::new(Documents::new(PARSED, None));
+    let decryptor = Arc::new(Decryptor {
+        keys: Keys::from_env(&context.env)?,
+        prefix_invalid: settings.encrypt.prefix_invalid_properties,
+    });
+    let for_files = settings.encrypt.enabled.then(|| Arc::clone(&decryptor));
+    let documents = Arc::new(Documents::new(PARSED, for_files));
     let repository = repository::build(&context, &settings, &documents)?;
     repository.start().await?;
     let overrides = sources::overrides::source(&settings.overrides);
     let mount = http::mount(&context.env);
-    let server = Arc::new(Server { settings, repository, overrides });
+    let server = Arc::new(Server { settings, repository, overrides, decryptor });
     Ok(http::service(server, mount))
 }

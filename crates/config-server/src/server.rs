@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use wellspring_properties::Scalar;
 
 use crate::config::Settings;
+use crate::encryption::values::Decryptor;
 use crate::error::Error;
 use crate::repository::{Found, Query, Repository};
 use crate::sources::search::Source;
@@ -16,6 +17,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) repository: Arc<dyn Repository>,
     pub(crate) overrides: Option<Source>,
+    pub(crate) decryptor: Arc<Decryptor>,
 }
 
 impl Server {
@@ -44,8 +46,14 @@ impl Server {
         Ok(found)
     }
 
-    /// Ciphers inside a text file, where the settings want that.
-    pub(crate) fn decrypt_text(&self, _path: &str, text: String) -> String {
+    /// Ciphers inside a configuration file that is served as text, where the settings want that.
+    pub(crate) fn decrypt_text(&self, path: &str, text: String) -> String {
+        let switches = &self.settings.encrypt;
+        let is_configuration =
+            [".yml", ".yaml", ".json", ".properties"].iter().any(|ext| path.ends_with(ext));
+        if switches.enabled && switches.plain_text_encrypt && is_configuration {
+            return self.decryptor.decrypt_inside(&text);
+        }
         text
     }
 }

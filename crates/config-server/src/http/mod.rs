@@ -62,8 +62,8 @@ async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
         Route::Resource { name, profiles, label, path } if get => {
             Ok(resource::answer(server, &headers, &name, &profiles, label.as_deref(), &path, &query).await)
         }
-        Route::EncryptStatus if get => encryption::status(server),
-        Route::Key(_) if get => encryption::key(server),
+        Route::EncryptStatus if get => Ok(encryption::status(server)),
+        Route::Key(_) if get => Ok(encryption::key(server)),
         Route::Encrypt(_) if post => encryption::encrypt(server, request).await,
         Route::Decrypt(_) if post => encryption::decrypt(server, request).await,
         Route::Monitor if post => Err(reply::Failure::status(http::StatusCode::NOT_FOUND)),
