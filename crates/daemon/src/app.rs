@@ -8,7 +8,8 @@ use futures_util::future::BoxFuture;
 use wellspring_properties::{Environment, Problem};
 
 use crate::args::{self, Args};
-use crate::{Context, Running, Service, boot, run, shutdown};
+use crate::boot::Boot;
+use crate::{Context, Running, Service, run, shutdown};
 
 pub(crate) type Build = Box<dyn FnOnce(Context) -> BoxFuture<'static, anyhow::Result<Service>> + Send>;
 
@@ -100,34 +101,34 @@ impl App {
 
     /// Starts inside a running tokio runtime; several applications may live in one process.
     pub async fn start(self, options: Options) -> Result<Running, StartError> {
-        let env = boot::load(&self, &options).await?;
-        run::start(self, env).await
+        let boot = Boot::new(&self, options);
+        let env = boot.load().await?;
+        run::start(self, boot, env).await
     }
 
     /// The whole life of a process: arguments, runtime, start, wait for a signal, drain.
     pub fn main(self) -> ExitCode {
-        let args = match Args::parse(std::env::args().skip(1)) {
-            Ok(args) => args,
+        match Args::parse(std::env::args().skip(1)) {
             Err(wrong) => {
                 complain(&format!("{}: {wrong}\n{}", self.name, args::help(&self.name)));
-                return ExitCode::from(2);
+                ExitCode::from(2)
             }
-        };
-        if args.help {
-            tell(&args::help(&self.name));
-            return ExitCode::SUCCESS;
+            Ok(args) if args.help => {
+                tell(&args::help(&self.name));
+                ExitCode::SUCCESS
+            }
+            Ok(args) if args.version => {
+                tell(&format!("{} {}\n", self.name, self.version));
+                ExitCode::SUCCESS
+            }
+            Ok(args) => self.main_with(args.config, args.properties),
         }
-        if args.version {
-            tell(&format!("{} {}\n", self.name, self.version));
-            return ExitCode::SUCCESS;
-        }
-        self.main_with(args.config, args.properties)
     }
 
-    /// The same for a program with a command line of its own: a settings file or directory, and `--name=value` words.
+    /// As [`App::main`], for a caller that has read the command line: `--config`, and words `--name=value`.
     pub fn main_with(self, config: Option<PathBuf>, properties: Vec<String>) -> ExitCode {
         let options = Options { config, args: properties, vars: std::env::vars().collect(), scope: None };
-        match live(self, &options) {
+        match live(self, options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain(&format!("{error:#}\n"));
@@ -137,15 +138,18 @@ impl App {
     }
 }
 
-fn live(app: App, options: &Options) -> anyhow::Result<()> {
+fn live(app: App, options: Options) -> anyhow::Result<()> {
+    let boot = Boot::new(&app, options);
     // Settings come first, on this thread: they say how many threads there will be.
     let first = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let env = first.block_on(boot::load(&app, options))?;
+    let env = first.block_on(boot.load())?;
     drop(first);
     runtime(&env)?.block_on(async {
-        let running = run::start(app, env).await?;
-        let signal = shutdown::requested().await;
-        tracing::info!(signal, "stop requested");
+        let running = run::start(app, boot, env).await?;
+        tokio::select! {
+            signal = shutdown::requested() => tracing::info!(signal, "stop requested"),
+            () = running.wait() => tracing::info!("stop requested by the actuator"),
+        }
         running.stop().await;
         Ok(())
     })
@@ -157,7 +161,7 @@ pub fn runtime(env: &Environment) -> anyhow::Result<tokio::runtime::Runtime> {
     if let Some(threads) = env.get_as::<usize>("wellspring.threads")? {
         builder.worker_threads(threads.max(1));
     }
-    Ok(builder.enable_all().build()?)
+    Ok(builder.thread_name("worker").enable_all().build()?)
 }
 
 #[expect(clippy::print_stdout, reason = "the answer to --help and --version")]

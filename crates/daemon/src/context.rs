@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
+use wellspring_lb_client::Client;
+use wellspring_lb_client::config::Refresher;
 use wellspring_properties::Environment;
 use wellspring_telemetry::Meters;
+use wellspring_telemetry::traces::Tracer;
 
 use crate::{Actuator, Health, Tasks};
 
@@ -19,4 +22,9 @@ pub struct Context {
     pub tasks: Tasks,
     pub health: Health,
     pub actuator: Actuator,
+    /// Calls services by name; finds them.
+    pub client: Client,
+    /// The configuration as it changes.
+    pub refresher: Refresher,
+    pub tracer: Tracer,
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::service::Response;
 use wellspring_wire::Millis;
@@ -30,6 +30,41 @@ struct Page<'a> {
 pub struct Detail {
     pub message: Option<String>,
     pub exception: Option<String>,
+}
+
+/// `server.error.include-*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Included {
+    include_message: Include,
+    include_exception: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Include {
+    #[default]
+    Never,
+    Always,
+    /// When the request says `?message=true` (or without a value).
+    #[serde(alias = "on_param")]
+    OnParam,
+}
+
+impl Included {
+    /// What of a detail may be shown to a caller who sent this query.
+    pub(crate) fn of(&self, detail: Detail, query: &str) -> Detail {
+        let asked = || query.split('&').any(|pair| matches!(pair, "message" | "message=" | "message=true"));
+        let message = match self.include_message {
+            Include::Never => false,
+            Include::Always => true,
+            Include::OnParam => asked(),
+        };
+        Detail {
+            message: detail.message.filter(|_| message),
+            exception: detail.exception.filter(|_| self.include_exception),
+        }
+    }
 }
 
 /// The page for a status; `headers` are the request's, for `Accept`.

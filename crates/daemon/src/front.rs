@@ -1,96 +1,198 @@
-//! What every request meets first: context path, actuator, then the application.
+//! What every request meets first: a span, credentials, the context path, the actuator, then the application.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
+use axum::body::Body;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
+use wellspring_properties::Problem;
+use wellspring_telemetry::scope::{self, Scope};
+use wellspring_telemetry::traces::Tracer;
 
+use crate::Context;
 use crate::actuator::{Actuator, HealthView};
-use crate::error_page;
+use crate::error_page::{self, Detail, Included};
+use crate::observe::{Observation, Observed, Requests};
+use crate::security::Security;
 use crate::service::{Request, Response, Service, Template};
 
+/// `http.server.requests` knows no more templates than this, unless a setting says so.
+const MOST_URIS: usize = 100;
+
 /// One listener's answers.
+#[derive(Clone)]
 pub(crate) struct Front {
+    app: Arc<str>,
+    tracer: Tracer,
+    requests: Arc<Requests>,
     /// Absent on a port of the actuator's own.
-    pub(crate) service: Option<Service>,
+    service: Option<Service>,
     /// Absent when the actuator has a port of its own.
-    pub(crate) actuator: Option<Actuator>,
-    pub(crate) health: Arc<HealthView>,
-    pub(crate) context_path: String,
+    actuator: Option<Actuator>,
+    health: Arc<HealthView>,
+    context_path: String,
+    security: Option<Security>,
+    included: Included,
 }
 
+/// An answer with the route template it came by.
+type Answered = (Response, Option<Cow<'static, str>>);
+
 impl Front {
-    pub(crate) async fn handle(&self, request: Request) -> Response {
+    /// Answers nothing but probes yet.
+    pub(crate) fn new(
+        context: &Context,
+        health: Arc<HealthView>,
+        context_path: String,
+    ) -> Result<Self, Problem> {
+        let env = &context.env;
+        let most_uris = env.get_as("management.metrics.web.server.max-uri-tags")?.unwrap_or(MOST_URIS);
+        Ok(Self {
+            app: context.name.as_str().into(),
+            tracer: context.tracer.clone(),
+            requests: Arc::new(Requests::new(&context.meters, most_uris)),
+            service: None,
+            actuator: None,
+            health,
+            context_path,
+            security: Security::from_env(env)?,
+            included: env.bind("server.error")?,
+        })
+    }
+
+    pub(crate) fn serving(self, service: Service) -> Self {
+        Self { service: Some(service), ..self }
+    }
+
+    pub(crate) fn with_actuator(self, context: &Context) -> Self {
+        Self { actuator: Some(context.actuator.clone()), ..self }
+    }
+
+    /// Below another path.
+    pub(crate) fn at(self, context_path: String) -> Self {
+        Self { context_path, ..self }
+    }
+
+    pub(crate) async fn handle(&self, request: Request) -> http::Response<Observed> {
+        let span = self.tracer.server(request.headers());
+        let scope = Scope {
+            app: Arc::clone(&self.app),
+            tracer: Some(self.tracer.clone()),
+            trace: Some(span.trace().clone()),
+        };
+        let mut observation =
+            Observation::begin(&self.requests, request.method(), request.uri().path(), span);
+        let seen = Seen::of(&request);
+        let (response, template) = scope::within(scope, self.answer(request, &seen)).await;
+        let (mut parts, body) = response.into_parts();
+        let template = match parts.extensions.remove::<Template>() {
+            Some(Template(own)) => Cow::Owned(own.to_string()),
+            None => template.unwrap_or(Cow::Borrowed("/**")),
+        };
+        let detail = parts.extensions.remove::<Detail>();
+        let exception = detail.and_then(|detail| detail.exception);
+        observation.answered(parts.status, template, exception);
+        http::Response::from_parts(parts, Observed::new(body, Some(observation)))
+    }
+
+    async fn answer(&self, request: Request, seen: &Seen) -> Answered {
         let path = request.uri().path();
         let Some(within) = path
             .strip_prefix(self.context_path.as_str())
             .filter(|rest| self.context_path.is_empty() || rest.is_empty() || rest.starts_with('/'))
         else {
-            return error_page::response(StatusCode::NOT_FOUND, path, request.headers());
+            return (self.page(StatusCode::NOT_FOUND, seen, None), None);
         };
-        if let Some(actuator) = &self.actuator
-            && let Some(rest) = actuator.claims(within)
-        {
+        let known = self.security.as_ref().map(|security| security.knows(request.headers()));
+        if let Some(group) = self.health.additional(within) {
+            let reply = self.health.answer(group, crate::actuator::Version::V3, known == Some(true)).await;
+            return (reply.into_response(crate::actuator::V3_TYPE), Some(Cow::Owned(within.to_owned())));
+        }
+        let claimed = self.actuator.as_ref().and_then(|actuator| Some((actuator, actuator.claims(within)?)));
+        if known == Some(false) && !claimed.is_some_and(|(_, rest)| is_health(rest)) {
+            return (Security::refuse(&seen.path, &seen.accept), Some(Cow::Borrowed("UNKNOWN")));
+        }
+        if let Some((actuator, rest)) = claimed {
             let rest = rest.to_owned();
             let (parts, body) = request.into_parts();
-            return actuator.answer(parts, body, rest, &self.context_path).await.0;
-        }
-        if let Some(group) = self.health.additional(within) {
-            let reply = self.health.answer(group, crate::actuator::Version::V3).await;
-            return reply.into_response(crate::actuator::V3_TYPE);
+            let answered = actuator.answer(parts, body, rest, &self.context_path, known == Some(true)).await;
+            return (self.finish(answered.0, seen), answered.1.map(Cow::Owned));
         }
         let Some(service) = &self.service else {
-            return error_page::response(StatusCode::NOT_FOUND, path, request.headers());
+            return (self.page(StatusCode::NOT_FOUND, seen, None), None);
         };
         let kept = within.len();
         let request = if self.context_path.is_empty() { request } else { strip(request, kept) };
-        if service.routed {
-            return self.routed(service, request).await;
-        }
-        service.call(request).await
+        let response = service.call(request).await;
+        let response = if service.routed { self.routed(response, seen) } else { response };
+        let template = if service.routed { "/**" } else { "UNKNOWN" };
+        (self.finish(response, seen), Some(Cow::Borrowed(template)))
     }
 
     /// A router that knows no such path or method says so without a body; the page is written here.
-    async fn routed(&self, service: &Service, request: Request) -> Response {
-        let seen = Seen::of(&request, &self.context_path);
-        let response = service.call(request).await;
+    fn routed(&self, response: Response, seen: &Seen) -> Response {
         let no_route = match response.status() {
             StatusCode::NOT_FOUND => response.extensions().get::<Template>().is_none(),
             status => status == StatusCode::METHOD_NOT_ALLOWED,
         };
-        let unknown = no_route
-            && http_body::Body::is_end_stream(response.body())
-            && !response.headers().contains_key(CONTENT_TYPE);
-        if !unknown || seen.method == Method::HEAD {
-            return response;
+        let bare = http_body::Body::is_end_stream(response.body())
+            && !response.headers().contains_key(CONTENT_TYPE)
+            && seen.method != Method::HEAD;
+        if no_route && bare { self.replace(response, seen, None) } else { response }
+    }
+
+    /// A handler that left only a [`Detail`] gets the page that shows as much of it as the settings allow.
+    fn finish(&self, mut response: Response, seen: &Seen) -> Response {
+        let Some(detail) = response.extensions_mut().remove::<Detail>() else { return response };
+        let exception = detail.exception.clone();
+        let mut response = self.replace(response, seen, Some(detail));
+        response.extensions_mut().insert(Detail { message: None, exception });
+        response
+    }
+
+    fn replace(&self, response: Response, seen: &Seen, detail: Option<Detail>) -> Response {
+        let (mut old, _) = response.into_parts();
+        let mut page = self.page(old.status, seen, detail);
+        old.headers.remove(CONTENT_LENGTH);
+        old.headers.remove(CONTENT_TYPE);
+        page.headers_mut().extend(old.headers);
+        *page.extensions_mut() = old.extensions;
+        if seen.method == Method::HEAD {
+            *page.body_mut() = Body::empty();
         }
-        let (parts, _) = response.into_parts();
-        let mut page = error_page::response(parts.status, &seen.path, &seen.accept);
-        for (name, value) in &parts.headers {
-            page.headers_mut().entry(name).or_insert_with(|| value.clone());
-        }
-        page.headers_mut().remove(http::header::CONTENT_LENGTH);
         page
     }
+
+    fn page(&self, status: StatusCode, seen: &Seen, detail: Option<Detail>) -> Response {
+        let shown = self.included.of(detail.unwrap_or_default(), &seen.query);
+        error_page::detailed(status, &seen.path, &seen.accept, &shown)
+    }
+}
+
+fn is_health(rest: &str) -> bool {
+    rest == "/health" || rest.starts_with("/health/")
 }
 
 /// What the error page needs of a request that is gone by then.
 struct Seen {
     method: Method,
     path: String,
+    query: String,
     accept: HeaderMap,
 }
 
 impl Seen {
-    fn of(request: &Request, context_path: &str) -> Self {
+    fn of(request: &Request) -> Self {
         let mut accept = HeaderMap::new();
-        for value in request.headers().get_all(http::header::ACCEPT) {
-            accept.append(http::header::ACCEPT, value.clone());
+        for value in request.headers().get_all(ACCEPT) {
+            accept.append(ACCEPT, value.clone());
         }
         Self {
             method: request.method().clone(),
-            path: format!("{context_path}{}", request.uri().path()),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
             accept,
         }
     }

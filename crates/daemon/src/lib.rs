@@ -8,16 +8,27 @@ pub mod app;
 mod args;
 pub mod body;
 mod boot;
+pub mod codes;
 mod context;
 pub mod error_page;
 mod front;
 pub mod health;
+mod indicators;
+mod instruments;
+mod join;
+mod logging;
+mod management;
+mod observe;
 mod process;
 mod run;
+mod scope;
+mod security;
 pub mod serve;
 mod service;
+mod settings;
 mod shutdown;
 mod tasks;
+mod tracing_settings;
 
 pub use actuator::Actuator;
 pub use app::{App, Options, StartError};
@@ -25,6 +36,7 @@ pub use context::Context;
 pub use health::Health;
 pub use run::Running;
 pub use service::{Peer, Request, Response, Service, Template};
+pub use shutdown::requested as stop_requested;
 pub use tasks::Tasks;
 
 /// What a daemon's `build` returns: any error ends the start and is shown to the user.

@@ -53,7 +53,13 @@ impl Requests {
     }
 
     /// `None` for a template beyond the limit.
-    fn timer(&self, uri: &str, method: &'static str, status: StatusCode, exception: Option<&str>) -> Option<Timer> {
+    fn timer(
+        &self,
+        uri: &str,
+        method: &'static str,
+        status: StatusCode,
+        exception: Option<&str>,
+    ) -> Option<Timer> {
         let find = |known: &HashMap<Arc<str>, Vec<Bound>>| {
             let same = |bound: &&Bound| {
                 bound.status == status && bound.method == method && bound.exception.as_deref() == exception
@@ -70,7 +76,10 @@ impl Requests {
         }
         if known.len() >= self.most_uris && !known.contains_key(uri) {
             if !self.full.swap(true, Relaxed) {
-                warn!(most = self.most_uris, "too many uri tags for http.server.requests; further ones are not measured");
+                warn!(
+                    most = self.most_uris,
+                    "too many uri tags for http.server.requests; further ones are not measured"
+                );
             }
             return None;
         }

@@ -1,8 +1,10 @@
 //! The order of start and stop, and nowhere else.
 //!
-//! Start: settings → port → context → build → accept → ready. Stop: readiness down → stop accepting → drain → tasks.
+//! Start: settings → logs → port → context → build → accept → ready → registry. Stop: readiness down → leave the
+//! registry → stop accepting → drain → tasks.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +12,25 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use wellspring_lb_client::Client;
+use wellspring_lb_client::config::Refresher;
 use wellspring_properties::{Environment, value};
-use wellspring_telemetry::{Meters, names};
+use wellspring_telemetry::names;
+use wellspring_telemetry::scope::{self, Scope};
 
 use crate::actuator::{self, Actuator, HealthView};
+use crate::boot::Boot;
 use crate::front::Front;
-use crate::health::Component;
+use crate::management::{self, Management};
 use crate::serve::{self, Server, Serving, Shutdown};
-use crate::{App, Context, Health, Service, StartError, Tasks};
+use crate::{App, Context, Health, Service, StartError, Tasks, indicators, instruments, join, logging};
+use crate::{settings, tracing_settings};
+
+/// How long leaving the registry may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long the first look at the registry may delay readiness.
+const FIRST_FETCH: Duration = Duration::from_secs(2);
 
 /// `spring.lifecycle`.
 #[derive(Deserialize)]
@@ -38,60 +51,108 @@ impl Default for Lifecycle {
 pub struct Running {
     context: Context,
     public: Serving,
+    management: Option<Serving>,
     grace: Duration,
     shutdown: Shutdown,
     asked: CancellationToken,
 }
 
 /// From settings to a serving application.
-pub(crate) async fn start(mut app: App, env: Environment) -> Result<Running, StartError> {
+pub(crate) async fn start(app: App, boot: Boot, env: Environment) -> Result<Running, StartError> {
+    let name = env.get("spring.application.name").filter(|own| !own.is_empty());
+    let name = name.unwrap_or_else(|| app.name.clone());
+    let scope = Scope { app: name.as_str().into(), tracer: None, trace: None };
+    // Boxed: the whole start is one large state machine, and callers hold it.
+    Box::pin(scope::within(scope, begin(app, boot, env, name))).await
+}
+
+async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Result<Running, StartError> {
     let began = Instant::now();
-    let server: Server = env.bind("server")?;
+    let logs = logging::install(&env, &name, tracing_settings::exports(&env))?;
+    let (server, unknown) = env.bind_checked::<Server>("server");
+    let server = server?;
+    settings::report(&unknown);
     let lifecycle: Lifecycle = env.bind("spring.lifecycle")?;
-    let name =
-        env.get("spring.application.name").filter(|own| !own.is_empty()).unwrap_or_else(|| app.name.clone());
-    let (listener, local_addr) =
-        serve::bind(server.address, server.port, server.tomcat.accept_count, &name, "server.port")?;
-    let context = Context {
-        actuator: Actuator::new(&env)?,
-        env,
-        name: name.clone(),
-        local_addr,
-        meters: Meters::default(),
-        tasks: Tasks::default(),
-        health: Health::default(),
-    };
-    context.health.add("ping", || async { Component::up() });
+    let (listener, local_addr) = serve::bind(
+        server.address,
+        server.port,
+        server.tomcat.accept_count,
+        &name,
+        &boot.key("server.port"),
+    )?;
+    let management = Management::from_env(&env, &server)?;
+    let context = context(&boot, env, name, local_addr)?;
+    logs.count_into(&context.meters);
+    instruments::install(&context.meters, began);
+    indicators::install(&context, &boot)?;
+    let asked = CancellationToken::new();
     let health = HealthView::new(&context.env, context.health.clone())?;
-    actuator::mount(&context, &health, &app)?;
-    let service = match app.build.take() {
-        Some(build) => build(context.clone()).await.map_err(|source| StartError::Build { name, source })?,
-        None => Service::from(axum::Router::new()),
+    actuator::mount(&context, &health, &logs, &app, &asked)?;
+    let service = build(&mut app, &context).await?;
+    context.meters.gauge(names::APPLICATION_STARTED_TIME, &[]).set(began.elapsed().as_secs_f64());
+
+    let front = Front::new(&context, health, server.servlet.context_path())?;
+    let (public, management) = match management {
+        Management::Shared => (front.serving(service).with_actuator(&context), None),
+        Management::Off => (front.serving(service), None),
+        Management::Own { port, address, base_path } => {
+            let key = boot.key("management.server.port");
+            let bound = serve::bind(address, port, server.tomcat.accept_count, &context.name, &key)?;
+            let own = front.clone().at(base_path).with_actuator(&context);
+            (front.serving(service), Some(Serving::start(bound.0, bound.1, Arc::new(own), &server)))
+        }
     };
-    let front = Arc::new(Front {
-        service: Some(service),
-        actuator: Some(context.actuator.clone()),
-        health,
-        context_path: server.servlet.context_path(),
-    });
-    let public = Serving::start(listener, local_addr, front, &server);
-    context.health.set_ready(true);
-    let took = began.elapsed();
-    context.meters.gauge(names::APPLICATION_READY_TIME, &[]).set(took.as_secs_f64());
-    info!(port = local_addr.port(), millis = took.as_millis(), "{} started", context.name);
-    Ok(Running {
-        context,
-        public,
-        grace: lifecycle.timeout_per_shutdown_phase,
-        shutdown: server.shutdown,
-        asked: CancellationToken::new(),
+    let public = Serving::start(listener, local_addr, Arc::new(public), &server);
+    let grace = lifecycle.timeout_per_shutdown_phase;
+    let running = Running { context, public, management, grace, shutdown: server.shutdown, asked };
+    running.become_ready(began).await?;
+    Ok(running)
+}
+
+fn context(
+    boot: &Boot,
+    env: Environment,
+    name: String,
+    local_addr: SocketAddr,
+) -> Result<Context, StartError> {
+    let (meters, tasks) = (management::meters(&env)?, Tasks::default());
+    let client = Client::from_env(&env, &meters)?;
+    let again = boot.clone();
+    let reload = move || {
+        let boot = again.clone();
+        Box::pin(async move { boot.load().await }) as Pin<Box<dyn Future<Output = _> + Send>>
+    };
+    Ok(Context {
+        actuator: Actuator::new(&env)?,
+        tracer: tracing_settings::tracer(&env, &name, &meters, &tasks)?,
+        refresher: Refresher::new(env.clone(), Box::new(reload)),
+        health: Health::new(&env)?,
+        name,
+        local_addr,
+        meters,
+        tasks,
+        client,
+        env,
     })
+}
+
+async fn build(app: &mut App, context: &Context) -> Result<Service, StartError> {
+    let Some(build) = app.build.take() else { return Ok(Service::from(axum::Router::new())) };
+    let app = context.name.as_str().into();
+    let scope = Scope { app, tracer: Some(context.tracer.clone()), trace: None };
+    let built = scope::within(scope, build(context.clone())).await;
+    built.map_err(|source| StartError::Build { name: context.name.clone(), source })
 }
 
 impl Running {
     /// Where the application listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.public.local_addr
+    }
+
+    /// Where the actuator listens: `management.server.port`, else the application's own address.
+    pub fn management_addr(&self) -> SocketAddr {
+        self.management.as_ref().unwrap_or(&self.public).local_addr
     }
 
     pub fn context(&self) -> &Context {
@@ -103,15 +164,40 @@ impl Running {
         self.asked.cancelled().await;
     }
 
+    async fn become_ready(&self, began: Instant) -> Result<(), StartError> {
+        let Context { name, env, client, meters, health, .. } = &self.context;
+        let address = self.public.local_addr;
+        // With the registry at hand the first calls find their services; without it the start does not wait.
+        if let Ok(fetched) = tokio::time::timeout(FIRST_FETCH, client.first_fetch()).await {
+            fetched?;
+        }
+        health.set_ready(true);
+        let took = began.elapsed();
+        meters.gauge(names::APPLICATION_READY_TIME, &[]).set(took.as_secs_f64());
+        info!(port = address.port(), millis = u64::try_from(took.as_millis()).unwrap_or(0), "{name} started");
+        join::join(client, env, address, self.public.is_secure()).await?;
+        Ok(())
+    }
+
     /// Drains and ends. Requests in flight get `spring.lifecycle.timeout-per-shutdown-phase`.
     pub async fn stop(self) {
-        let Context { health, tasks, name, .. } = &self.context;
+        let app = self.context.name.as_str().into();
+        Box::pin(scope::within(Scope { app, tracer: None, trace: None }, self.end())).await;
+    }
+
+    async fn end(self) {
+        let Context { health, tasks, name, client, .. } = &self.context;
         health.set_ready(false);
+        join::leave(client, FAREWELL).await;
         tasks.draining().cancel();
         let grace = if self.shutdown == Shutdown::Graceful { self.grace } else { Duration::ZERO };
         let left = self.public.drain(grace).await;
         if left > 0 {
             warn!(connections = left, "requests were cut off when the grace time was over");
+        }
+        // The actuator answers until the application is done: readiness can be watched.
+        if let Some(management) = &self.management {
+            management.drain(grace).await;
         }
         if !tasks.end(self.grace).await {
             warn!("background tasks did not end in time");

@@ -32,13 +32,21 @@ mod tests {
     #[test]
     fn scoped_settings_win_from_files_and_variables() {
         let variables = [("WELLSPRING_CONFIG_SERVER_SERVER_PORT".to_owned(), "9".to_owned())];
-        let file = [("server.port", "1"), ("wellspring.registry.server.port", "2"), ("a", "x"), ("wellspring.registry.a", "y")];
+        let file = [
+            ("server.port", "1"),
+            ("wellspring.registry.server.port", "2"),
+            ("a", "x"),
+            ("wellspring.registry.a", "y"),
+        ];
         let env = Environment::new(
             vec![PropertySource::of_variables("vars", variables), PropertySource::of_pairs("file", file)],
             Vec::new(),
         );
         let registry = lay_over(&env, "registry");
-        assert_eq!((registry.get("server.port").as_deref(), registry.get("a").as_deref()), (Some("2"), Some("y")));
+        assert_eq!(
+            (registry.get("server.port").as_deref(), registry.get("a").as_deref()),
+            (Some("2"), Some("y"))
+        );
         assert_eq!(lay_over(&env, "config-server").get("server.port").as_deref(), Some("9"));
         assert_eq!(lay_over(&env, "gateway").get("server.port").as_deref(), Some("1"));
     }

@@ -24,9 +24,12 @@ impl Security {
         let plain = match password.strip_prefix("{noop}") {
             Some(plain) => plain.to_owned(),
             None if password.starts_with('{') && password.contains('}') => {
-                return Err(Problem::new(codes::SECURITY, format!("{key} has an encoding that is not supported"))
-                    .at(env.origin(key))
-                    .hint("the plain password, or {noop} before it"));
+                return Err(Problem::new(
+                    codes::SECURITY,
+                    format!("{key} has an encoding that is not supported"),
+                )
+                .at(env.origin(key))
+                .hint("the plain password, or {noop} before it"));
             }
             None => password,
         };
@@ -36,7 +39,9 @@ impl Security {
 
     /// Whether the caller has shown the right credentials.
     pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return false };
+        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+            return false;
+        };
         let Some((scheme, encoded)) = value.split_once(' ') else { return false };
         let Ok(decoded) = STANDARD.decode(encoded.trim()) else { return false };
         let expected = format!("{}:{}", self.name, self.password);

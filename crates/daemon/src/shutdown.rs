@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Returns when SIGTERM or SIGINT arrives. A second one ends the process at once, for an impatient operator.
-pub(crate) async fn requested() -> &'static str {
+pub async fn requested() -> &'static str {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         // Without handlers the default action of the signals ends the process, which is a stop as well.

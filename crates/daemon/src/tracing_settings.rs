@@ -172,8 +172,11 @@ fn propagation(env: &Environment, tracing: &Tracing) -> Result<Propagation, Prob
     propagation.baggage = tracing.baggage.enabled;
     for field in &tracing.baggage.remote_fields {
         let name = field.parse::<HeaderName>().map_err(|_| {
-            Problem::new(codes::TRACING, "management.tracing.baggage.remote-fields has a name that is no header")
-                .found(field.clone())
+            Problem::new(
+                codes::TRACING,
+                "management.tracing.baggage.remote-fields has a name that is no header",
+            )
+            .found(field.clone())
         })?;
         propagation.remote_fields.push(name);
     }

@@ -34,6 +34,8 @@ pub struct Call {
     pub version: Version,
     /// `https://host/context/actuator`, as the caller sees it.
     pub base_url: String,
+    /// The caller has shown credentials.
+    pub authorized: bool,
 }
 
 impl Call {

@@ -2,11 +2,17 @@
 //!
 //! Not exposed is 404 as any unknown path is, and so is a trailing slash. A read without a result is 404 with an empty body.
 
+mod cloud;
 mod endpoint;
+mod env;
 mod exposure;
 mod health;
 mod info;
+mod loggers;
+mod metrics;
 mod negotiate;
+mod shutdown;
+mod threaddump;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +24,9 @@ use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 use wellspring_properties::{Environment, Problem};
+use wellspring_telemetry::logs::Logs;
 
 pub use endpoint::{Access, Call, Endpoint, Reply, Version};
 use exposure::{Exposure, Web};
@@ -31,11 +39,32 @@ use crate::{App, Context, body, error_page};
 const BODY_CAP: usize = 1024 * 1024;
 
 /// Mounts what every application has.
-pub(crate) fn mount(context: &Context, health: &Arc<HealthView>, app: &App) -> Result<(), Problem> {
-    let actuator = &context.actuator;
-    actuator.add(health::endpoint(health))?;
+pub(crate) fn mount(
+    context: &Context,
+    health: &Arc<HealthView>,
+    logs: &Logs,
+    app: &App,
+    asked: &CancellationToken,
+) -> Result<(), Problem> {
+    let Context { actuator, meters, refresher, client, name, .. } = context;
     let build = info::Build { name: app.name.clone(), version: app.version };
-    actuator.add(info::endpoint(&context.env, build)?)
+    for endpoint in [
+        health::endpoint(health),
+        info::endpoint(&context.env, build)?,
+        env::configprops(name, refresher)?,
+        env::env(refresher)?,
+        loggers::endpoint(logs),
+        threaddump::endpoint(),
+        metrics::prometheus(meters),
+        metrics::metrics(meters),
+        cloud::refresh(refresher),
+        cloud::features(client),
+        cloud::service_registry(client),
+        shutdown::endpoint(asked),
+    ] {
+        actuator.add(endpoint)?;
+    }
+    Ok(())
 }
 
 /// An application's actuator. Cloning shares it.
@@ -105,6 +134,7 @@ impl Actuator {
         incoming: Incoming,
         rest: String,
         context_path: &str,
+        authorized: bool,
     ) -> (Response, Option<String>) {
         let path = parts.uri.path().to_owned();
         let unknown = || error_page::response(StatusCode::NOT_FOUND, &path, &parts.headers);
@@ -114,7 +144,7 @@ impl Actuator {
             let endpoint = Endpoint::new("").read("", move |_| std::future::ready(Reply::json(&index)));
             let mounted = Mounted { endpoint, access: Access::ReadOnly };
             let template = Some(format!("{context_path}{}", self.0.base_path));
-            return (self.operate(&mounted, parts, incoming, "", base_url).await, template);
+            return (self.operate(&mounted, parts, incoming, "", base_url, authorized).await, template);
         }
         let rest = rest.trim_start_matches('/');
         let (id, below) = rest.split_once('/').unwrap_or((rest, ""));
@@ -129,7 +159,7 @@ impl Actuator {
         let separator = if fitting.template.is_empty() { "" } else { "/" };
         let shown = if fitting.template.starts_with("{*") { "**" } else { &fitting.template };
         let template = format!("{context_path}{}/{id}{separator}{shown}", self.0.base_path);
-        (self.operate(&mounted, parts, incoming, below, base_url).await, Some(template))
+        (self.operate(&mounted, parts, incoming, below, base_url, authorized).await, Some(template))
     }
 
     async fn operate(
@@ -139,6 +169,7 @@ impl Actuator {
         incoming: Incoming,
         below: &str,
         base_url: String,
+        authorized: bool,
     ) -> Response {
         let path = parts.uri.path();
         let page = |status| error_page::response(status, path, &parts.headers);
@@ -180,11 +211,14 @@ impl Actuator {
             body,
             version: negotiate::version(content_type),
             base_url,
+            authorized,
         };
         let reply = (operation.handler)(call).await;
         if reply.error.is_some() {
             let detail = error_page::Detail { message: reply.error, exception: None };
-            let mut response = page(reply.status);
+            // The front shows as much of it as the settings allow.
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = reply.status;
             response.extensions_mut().insert(detail);
             return response;
         }

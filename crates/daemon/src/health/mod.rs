@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use parking_lot::RwLock;
 use serde::Serialize;
 use serde_json::Value;
+use wellspring_properties::{Environment, Problem};
 
 pub use indicator::{Component, Indicator, Status};
 pub(crate) use settings::{Group, Settings, Show, StatusSettings};
@@ -29,6 +30,7 @@ pub struct Health(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    env: Option<Environment>,
     indicators: RwLock<BTreeMap<String, Arc<dyn Indicator>>>,
     ready: AtomicBool,
     broken: AtomicBool,
@@ -51,9 +53,27 @@ pub struct Report {
 }
 
 impl Health {
-    /// Adds an indicator, or replaces the one of that name. A closure `|| async { Component::up() }` is one as well.
+    pub(crate) fn new(env: &Environment) -> Result<Self, Problem> {
+        // Said once, so that a wrong value is a problem at the start and not at the first indicator.
+        env.get_as::<bool>("management.health.defaults.enabled")?;
+        Ok(Self(Arc::new(Inner { env: Some(env.clone()), ..Inner::default() })))
+    }
+
+    /// `management.health.NAME.enabled`.
+    fn wanted(&self, name: &str) -> bool {
+        let switch = |name: &str| {
+            let env = self.0.env.as_ref()?;
+            env.get_as::<bool>(&format!("management.health.{name}.enabled")).ok().flatten()
+        };
+        switch(name).or_else(|| switch("defaults")).unwrap_or(true)
+    }
+
+    /// Adds an indicator, or replaces the one of that name, unless `management.health.NAME.enabled` is false. A closure `|| async { Component::up() }` is one as well.
     pub fn add(&self, name: impl Into<String>, indicator: impl Indicator) {
-        self.0.indicators.write().insert(name.into(), Arc::new(indicator));
+        let name = name.into();
+        if self.wanted(&name) {
+            self.0.indicators.write().insert(name, Arc::new(indicator));
+        }
     }
 
     /// Readiness: the frame sets it when it serves and takes it away when a stop begins.

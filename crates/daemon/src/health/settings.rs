@@ -18,6 +18,12 @@ pub(crate) enum Show {
     Always,
 }
 
+impl Show {
+    pub(crate) fn allows(self, authorized: bool) -> bool {
+        self == Self::Always || (self == Self::WhenAuthorized && authorized)
+    }
+}
+
 /// `management.endpoint.health`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -28,7 +34,6 @@ pub(crate) struct Settings {
     pub(crate) status: StatusSettings,
     pub(crate) group: IndexMap<String, Group>,
     pub(crate) probes: Probes,
-    pub(crate) validate_group_membership: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

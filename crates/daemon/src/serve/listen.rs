@@ -7,6 +7,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use wellspring_properties::Problem;
 
+use crate::codes;
+
 /// A listening socket. `wants` is the application's name and `key` the property that chose the port.
 pub(crate) fn bind(
     address: Option<IpAddr>,
@@ -50,10 +52,10 @@ fn refused(error: &io::Error, address: Option<IpAddr>, port: u16, wants: &str, k
         let message = format!("port {port}{place} is taken{holder}; {wants} wants to listen there");
         let variable = key.replace(['.', '-'], "_").to_uppercase();
         let hint = format!("stop the other process, or choose a port: --{key}=PORT or {variable}=PORT");
-        return Problem::new("WS-1501", message).hint(hint);
+        return Problem::new(codes::PORT_TAKEN, message).hint(hint);
     }
     let message = format!("{wants} cannot listen on port {port}{place}: {error}");
-    Problem::new("WS-1502", message).hint(format!("check {key} and server.address"))
+    Problem::new(codes::LISTEN, message).hint(format!("check {key} and server.address"))
 }
 
 /// `name (pid 4711)` of the process that listens on `port`, as far as `/proc` shows it to us.

@@ -23,7 +23,8 @@ pub(crate) use listen::bind;
 pub(crate) use settings::{Server, Shutdown};
 
 use crate::front::Front;
-use crate::service::{Peer, Request, Response};
+use crate::observe::Observed;
+use crate::service::{Peer, Request};
 use connection::Protocol;
 
 /// A listener that serves until it is drained.
@@ -32,6 +33,7 @@ pub(crate) struct Serving {
     pub(crate) local_addr: SocketAddr,
     draining: CancellationToken,
     connections: TaskTracker,
+    secure: bool,
 }
 
 impl Serving {
@@ -44,17 +46,23 @@ impl Serving {
     ) -> Self {
         let draining = CancellationToken::new();
         let connections = TaskTracker::new();
+        let protocol = Arc::new(Protocol::new(settings));
+        let secure = protocol.is_secure();
         let acceptor = Acceptor {
             listener,
             local_addr,
             front,
-            protocol: Arc::new(Protocol::new(settings)),
+            protocol,
             free: Arc::new(Semaphore::new(settings.tomcat.max_connections)),
             draining: draining.clone(),
             connections: connections.clone(),
         };
         connections.spawn(acceptor.run());
-        Self { local_addr, draining, connections }
+        Self { local_addr, draining, connections, secure }
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Stops accepting and waits for the requests in flight; the number of connections left when `grace` is over.
@@ -118,9 +126,9 @@ struct Handler {
 }
 
 impl hyper::service::Service<Request> for Handler {
-    type Response = Response;
+    type Response = http::Response<Observed>;
     type Error = Infallible;
-    type Future = futures_util::future::BoxFuture<'static, Result<Response, Infallible>>;
+    type Future = futures_util::future::BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, mut request: Request) -> Self::Future {
         let front = Arc::clone(&self.front);

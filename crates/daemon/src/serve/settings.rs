@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: Shutdown,
     pub(crate) servlet: Servlet,
     pub(crate) tomcat: Tomcat,
+    /// Read by the error page; named here so that it is not called unknown.
+    pub(crate) error: crate::error_page::Included,
 }
 
 /// `server.shutdown`.
@@ -60,6 +62,7 @@ impl Default for Server {
             shutdown: Shutdown::default(),
             servlet: Servlet::default(),
             tomcat: Tomcat::default(),
+            error: crate::error_page::Included::default(),
         }
     }
 }
