@@ -3,12 +3,13 @@
 //! A developer without a JDK still gets a green run that names what was left out; in CI (`CI=true`) a missing program
 //! fails. The table, with the packages that bring each tool, is `tests/tools.txt`, which `cargo xtask test` reads too.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The project's root directory.
 pub fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own).to_owned()
 }
 
 /// Where a program is, by PATH.
