@@ -8,14 +8,19 @@ use std::sync::Arc;
 use tracing::info;
 use wellspring_daemon::health::Component;
 use wellspring_daemon::{App, Context};
+use wellspring_properties::Problem;
 
 use crate::bus::{Bus, Options, Scope};
 use crate::config::Choice;
 use crate::events::Hub;
+#[cfg(feature = "amqp")]
+use crate::transport::amqp::Amqp;
+use crate::transport::bridge::Bridge;
 use crate::transport::memory::Exchange;
+use crate::transport::sse::Sse;
 use crate::transport::{State, Transport};
 use crate::webhook::Monitor;
-use crate::{admin, http, metrics};
+use crate::{admin, http, join, metrics};
 
 /// The daemon, not started yet.
 pub fn app() -> App {
@@ -29,9 +34,7 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     };
     options.ack_log = Scope::Everyone(options.own.acks.events);
     let exchange = Exchange::new();
-    let transport: Arc<dyn Transport> = match options.own.choice(&cx.env)? {
-        Choice::Auto | Choice::Memory | Choice::Sse | Choice::Amqp => Arc::new(exchange.clone()),
-    };
+    let transport = transport(&cx, &options, &exchange)?;
     metrics::watch(&cx.meters, &transport);
     let hub = Hub {
         exchange,
@@ -51,6 +54,24 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
         bus.close().await;
     });
     Ok(router)
+}
+
+/// The daemon's own way; whatever it is, `exchange` has all that it delivers.
+fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc<dyn Transport>, Problem> {
+    Ok(match options.own.choice(&cx.env)? {
+        #[cfg(feature = "amqp")]
+        Choice::Amqp => {
+            let broker = Amqp::from_env(&cx.env, &options.config, &options.id)?;
+            Arc::new(Bridge::start(Arc::new(broker), exchange.clone()))
+        }
+        Choice::Sse => {
+            // A daemon behind a daemon: acks are for its own board.
+            let client = join::plain_client()?;
+            Arc::new(Bridge::start(Arc::new(Sse::connect(client, &options.own.url, true)), exchange.clone()))
+        }
+        // Without the feature, `choice` has refused AMQP.
+        _ => Arc::new(exchange.clone()),
+    })
 }
 
 fn report_health(cx: &Context, bus: &Bus) {

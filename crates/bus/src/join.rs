@@ -11,6 +11,8 @@ use crate::bus::{Bus, Options, Scope};
 use crate::config::{self, Choice, Config, Own};
 use crate::metrics::{self, Instruments};
 use crate::transport::Transport;
+#[cfg(feature = "amqp")]
+use crate::transport::amqp::Amqp;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 
@@ -54,7 +56,10 @@ impl Bus {
                 let client = client.cloned().map_or_else(plain_client, Ok)?;
                 Arc::new(Sse::connect(client, &options.own.url, options.config.trace.enabled))
             }
-            Choice::Auto | Choice::Memory | Choice::Amqp => Arc::new(Exchange::new()),
+            #[cfg(feature = "amqp")]
+            Choice::Amqp => Arc::new(Amqp::from_env(env, &options.config, &options.id)?),
+            // Without the feature, `choice` has refused AMQP.
+            _ => Arc::new(Exchange::new()),
         };
         metrics::watch(meters, &transport);
         Ok(Some(Self::start(options, transport)))
@@ -70,7 +75,7 @@ fn checked(env: &Environment) -> Result<Own, Problem> {
     }
 }
 
-fn plain_client() -> Result<Client, Problem> {
+pub(crate) fn plain_client() -> Result<Client, Problem> {
     let options = http::Options { read_timeout: Some(SILENCE), ..http::Options::default() };
     let http = http::client(options)
         .map_err(|error| Problem::new(codes::UNSUPPORTED, format!("HTTP client cannot be made: {error}")))?;

@@ -126,6 +126,17 @@ impl Exchange {
         Cursor { exchange: self.clone(), next, changed: self.inner.next.subscribe() }
     }
 
+    /// Tells every reader that messages are missing here.
+    pub fn gap(&self) {
+        let mut ring = self.inner.ring.lock();
+        // A number that no message has: all readers stand before it.
+        ring.first = ring.end() + 1;
+        ring.messages.clear();
+        ring.bytes = 0;
+        let next = ring.end();
+        self.inner.next.send_replace(next);
+    }
+
     /// Ends every reader, after it has read what is there.
     pub fn end(&self) {
         self.inner.state.send_replace(State::Down("closed".to_owned()));
@@ -284,6 +295,18 @@ mod tests {
         (0..=MESSAGES).for_each(|number| exchange.send(message(number)));
         assert_eq!(cursor.next().await, Next::Gap);
         assert_eq!(bodies(&mut cursor, 1).await, ["1"]);
+    }
+
+    #[tokio::test]
+    async fn a_gap_reaches_those_who_have_read_everything_too() {
+        let exchange = Exchange::new();
+        let mut cursor = exchange.read();
+        let position = cursor.position();
+        exchange.gap();
+        exchange.send(message(1));
+        assert_eq!(cursor.next().await, Next::Gap);
+        assert_eq!(bodies(&mut cursor, 1).await, ["1"]);
+        assert!(exchange.resume(position.as_str()).1);
     }
 
     #[tokio::test]

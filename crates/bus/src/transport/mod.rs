@@ -3,6 +3,9 @@
 //! `memory` joins parts of one process, `sse` reaches a bus daemon over HTTP, `amqp` a RabbitMQ. Publishing queues at once, in
 //! order; the receipt tells later whether the other side took the message. Memory is bounded everywhere.
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
+pub mod bridge;
 pub mod memory;
 mod outbox;
 pub mod sse;

@@ -1,0 +1,198 @@
+//! RabbitMQ, on the wire as Spring Cloud Bus with its Rabbit binder.
+//!
+//! Two connections, one to consume and one to publish, each with its own loop: connect, declare, work, and after a break again
+//! from the start. Messages are published with confirms; what was not confirmed when the connection broke goes out again, so
+//! that nothing is lost and an event may come twice, which its id shows.
+
+mod consumer;
+mod message;
+mod publisher;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use lapin::options::ExchangeDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Channel, ExchangeKind};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use wellspring_properties::{Environment, Problem};
+
+use super::outbox::Outbox;
+use super::subscribers::Subscribers;
+use super::{Delivery, Outgoing, Receipt, State, Transport};
+use crate::config::Config;
+
+pub use settings::Settings;
+
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// A connection to RabbitMQ.
+#[derive(Debug)]
+pub struct Amqp {
+    outbox: Outbox,
+    subscribers: Arc<Subscribers>,
+    state: watch::Receiver<State>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Which of the two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Consumer,
+    Publisher,
+}
+
+/// The state of both connections, as one.
+#[derive(Debug)]
+struct Links {
+    each: parking_lot::Mutex<[State; 2]>,
+    both: watch::Sender<State>,
+    broker: String,
+}
+
+impl Amqp {
+    /// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back. `id` names the connections.
+    pub fn from_env(env: &Environment, config: &Config, id: &str) -> Result<Self, Problem> {
+        Ok(Self::connect(Settings::from_env(env, config)?, id))
+    }
+
+    /// As `from_env`.
+    pub fn connect(settings: Settings, id: &str) -> Self {
+        let links = Arc::new(Links::new(settings.broker()));
+        let settings = Arc::new(settings);
+        let state = links.both.subscribe();
+        let outbox = Outbox::new("amqp", state.clone());
+        let subscribers = Arc::new(Subscribers::default());
+        let shutdown = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let consumer = consumer::Consumer::new(
+            Arc::clone(&settings),
+            Arc::clone(&subscribers),
+            Arc::clone(&links),
+            id.to_owned(),
+        );
+        let publisher = publisher::Publisher::new(settings, outbox.clone(), links, format!("{id}.publisher"));
+        let (end, both) = (shutdown.clone(), shutdown.clone());
+        tasks.spawn(async move { end.run_until_cancelled(consumer.run()).await });
+        tasks.spawn(async move { both.run_until_cancelled(publisher.run()).await });
+        Self { outbox, subscribers, state, shutdown, tasks }
+    }
+}
+
+impl Transport for Amqp {
+    fn name(&self) -> &'static str {
+        "amqp"
+    }
+
+    fn publish(&self, message: Outgoing) -> Receipt {
+        self.outbox.push(message)
+    }
+
+    fn subscribe(&self) -> mpsc::Receiver<Delivery> {
+        self.subscribers.add()
+    }
+
+    fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    fn waiting(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let up = *self.state.borrow() == State::Up;
+            self.outbox.close(if up { CLOSING } else { Duration::ZERO }).await;
+            self.shutdown.cancel();
+            self.tasks.close();
+            self.tasks.wait().await;
+        })
+    }
+}
+
+// === impl Links ===
+
+impl Links {
+    fn new(broker: String) -> Self {
+        let down = State::Down("not connected yet".to_owned());
+        Self {
+            each: parking_lot::Mutex::new([down.clone(), down.clone()]),
+            both: watch::Sender::new(down),
+            broker,
+        }
+    }
+
+    fn up(&self, role: Role) {
+        info!(broker = self.broker, ?role, "connected to RabbitMQ");
+        self.set(role, State::Up);
+    }
+
+    /// Notes the reason; the log tells it once, and again when it is another one.
+    fn down(&self, role: Role, reason: String) {
+        let state = State::Down(reason);
+        if self.set(role, state.clone()) != state {
+            warn!(broker = self.broker, ?role, reason = state.reason(), "RabbitMQ away");
+        }
+    }
+
+    fn set(&self, role: Role, state: State) -> State {
+        let mut each = self.each.lock();
+        let [consumer, publisher] = &mut *each;
+        let slot = match role {
+            Role::Consumer => consumer,
+            Role::Publisher => publisher,
+        };
+        let before = std::mem::replace(slot, state);
+        let both = each.iter().find(|state| **state != State::Up).cloned().unwrap_or(State::Up);
+        self.both.send_if_modified(|current| {
+            let changed = *current != both;
+            *current = both;
+            changed
+        });
+        before
+    }
+}
+
+/// Why a connection is at its end, in words for the log and for health.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{0}")]
+    Amqp(#[from] lapin::Error),
+    #[error("no answer within {0:?}")]
+    NoAnswer(Duration),
+    #[error("the broker did not take a message")]
+    NotTaken,
+    #[error("the connection is gone")]
+    Gone,
+    #[error("the broker ended the consumer")]
+    Ended,
+    #[error("no address is configured")]
+    NoAddress,
+}
+
+impl Broken {
+    /// The AMQP reply code, when the broker has sent one.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Amqp(error) => match error.kind() {
+                lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+                _ => None,
+            },
+            Self::NoAnswer(_) | Self::NotTaken | Self::Gone | Self::Ended | Self::NoAddress => None,
+        }
+    }
+}
+
+/// The exchange as the original declares it: another type or flag would break the peers.
+async fn declare_exchange(channel: &Channel, settings: &Settings) -> lapin::Result<()> {
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let name = settings.exchange.as_str().into();
+    channel.exchange_declare(name, ExchangeKind::Topic, durable, FieldTable::default()).await
+}
