@@ -42,7 +42,10 @@ async fn greeting(State(orders): State<Orders>) -> String {
     orders.settings.get().greeting.clone()
 }
 
-async fn order(State(orders): State<Orders>, Path(id): Path<u64>) -> Result<Json<Order>, (StatusCode, String)> {
+async fn order(
+    State(orders): State<Orders>,
+    Path(id): Path<u64>,
+) -> Result<Json<Order>, (StatusCode, String)> {
     let stock = orders.client.get(format!("lb://inventory/stock/sku-{id}")).fetch().await;
     let stock = stock.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
     Ok(Json(Order { id, greeting: orders.settings.get().greeting.clone(), stock }))
