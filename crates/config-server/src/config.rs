@@ -43,9 +43,11 @@ pub struct EncryptSwitches {
 }
 
 /// `health.*`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Health {
+    pub enabled: bool,
+    /// By name; one `app` with profile `default` when empty.
     pub repositories: IndexMap<String, HealthRepository>,
     pub down_health_status: Option<String>,
 }
@@ -180,6 +182,12 @@ impl Default for Settings {
             composite: Vec::new(),
             health: Health::default(),
         }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { enabled: true, repositories: IndexMap::new(), down_health_status: None }
     }
 }
 

@@ -4,7 +4,9 @@ mod cache;
 pub mod config;
 mod encryption;
 mod error;
+mod health;
 mod http;
+mod monitor;
 mod render;
 mod repository;
 mod server;
@@ -40,6 +42,9 @@ async fn build(context: Context) -> wellspring_daemon::Result<Service> {
     repository.start().await?;
     let overrides = sources::overrides::source(&settings.overrides);
     let mount = http::mount(&context.env);
-    let server = Arc::new(Server { settings, repository, overrides, decryptor });
+    let notifications =
+        monitor::Notifications::new(&context, format!("{}/monitor", mount.monitor_path), &repository)?;
+    let server = Arc::new(Server { settings, repository, notifications, overrides, decryptor });
+    health::register(&context, &server);
     Ok(http::service(server, mount))
 }

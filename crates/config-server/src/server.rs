@@ -9,13 +9,16 @@ use wellspring_properties::Scalar;
 use crate::config::Settings;
 use crate::encryption::values::Decryptor;
 use crate::error::Error;
+use crate::monitor::Notifications;
 use crate::repository::{Found, Query, Repository};
+use crate::sources::files::is_git_directory;
 use crate::sources::search::Source;
 
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) notifications: Notifications,
     pub(crate) overrides: Option<Source>,
     pub(crate) decryptor: Arc<Decryptor>,
 }
@@ -27,6 +30,11 @@ impl Server {
             if text.is_some_and(is_suspect) {
                 return Err(Error::BadRequest(format!("{what} is not valid: {}", text.unwrap_or_default())));
             }
+        }
+        let parts =
+            [name, profiles, label.unwrap_or_default()].into_iter().flat_map(|text| text.split(['/', ',']));
+        if parts.flat_map(|part| part.split("(_)")).any(is_git_directory) {
+            return Err(Error::NotFound("nothing below .git is served".to_owned()));
         }
         Ok(Query {
             name: name.replace("(_)", "/"),

@@ -66,7 +66,7 @@ async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
         Route::Key(_) if get => Ok(encryption::key(server)),
         Route::Encrypt(_) if post => encryption::encrypt(server, request).await,
         Route::Decrypt(_) if post => encryption::decrypt(server, request).await,
-        Route::Monitor if post => Err(reply::Failure::status(http::StatusCode::NOT_FOUND)),
+        Route::Monitor if post => Ok(server.notifications.answer(request, &server.repository).await),
         // Three segments that begin with `encrypt` are an environment like any other when they are asked for.
         Route::Encrypt(Some(subject)) if get => {
             environment::answer(server, &headers, "encrypt", &subject.name, Some(&subject.profiles)).await

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tracing::warn;
 use wellspring_properties::Problem;
 
-use super::{Found, Query, Repository};
+use super::{Found, Freshness, Query, Repository};
 use crate::error::Error;
 use crate::sources::search::Location;
 
@@ -66,5 +66,9 @@ impl Repository for Composite {
         Box::pin(async {
             futures_util::future::join_all(self.members.iter().map(|member| member.refresh())).await;
         })
+    }
+
+    fn freshness(&self) -> Vec<Freshness> {
+        self.members.iter().flat_map(|member| member.freshness()).collect()
     }
 }

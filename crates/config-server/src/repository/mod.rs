@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use wellspring_daemon::Context;
 use wellspring_properties::{Environment, Problem};
+use wellspring_wire::Millis;
 
 use crate::config::Settings;
 use crate::error::Error;
@@ -36,6 +37,18 @@ pub(crate) struct Found {
     pub(crate) sources: Vec<Source>,
 }
 
+/// What is known about a copy of a remote.
+#[derive(Debug, Clone)]
+pub(crate) struct Freshness {
+    /// Without user and password.
+    pub(crate) uri: String,
+    pub(crate) last_fetch: Option<Millis>,
+    pub(crate) failing_since: Option<Millis>,
+    pub(crate) error: Option<String>,
+    /// Branches whose newest commit is not served, and why.
+    pub(crate) rejected: Vec<String>,
+}
+
 pub(crate) trait Repository: fmt::Debug + Send + Sync {
     fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Found, Error>>;
 
@@ -50,6 +63,11 @@ pub(crate) trait Repository: fmt::Debug + Send + Sync {
     /// Something may have changed: look now. Ends when the news are in.
     fn refresh(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
+    }
+
+    /// How up to date copies of remotes are.
+    fn freshness(&self) -> Vec<Freshness> {
+        Vec::new()
     }
 }
 

@@ -30,10 +30,11 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
 /// Whether every part of the path is a plain name: none is empty, `.`, `..` or `.git`.
 pub(crate) fn is_clean(path: &str) -> bool {
     path.split('/').all(|part| {
-        !part.is_empty()
-            && part != "."
-            && part != ".."
-            && !part.eq_ignore_ascii_case(".git")
-            && !part.contains('\0')
+        !part.is_empty() && part != "." && part != ".." && !is_git_directory(part) && !part.contains('\0')
     })
+}
+
+/// `.git` in any case, also with the dots and blanks at its end that some file systems drop.
+pub(crate) fn is_git_directory(part: &str) -> bool {
+    part.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(".git")
 }

@@ -24,6 +24,7 @@ use super::transport::{Shown, Transport};
 use super::tree::CommitFiles;
 use crate::config::Git as Settings;
 use crate::error::Error;
+use crate::repository::Freshness;
 
 /// A request waits at least this long for a remote that answered last time, and at most three times as long as that took.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -77,15 +78,6 @@ struct Flight {
 struct Failure {
     cause: String,
     since: Millis,
-}
-
-/// What health says about a mirror.
-#[derive(Debug, Clone)]
-pub(crate) struct Freshness {
-    pub(crate) uri: String,
-    pub(crate) last_fetch: Option<Millis>,
-    pub(crate) failing_since: Option<Millis>,
-    pub(crate) error: Option<String>,
 }
 
 impl Mirror {
@@ -295,6 +287,7 @@ impl Mirror {
             last_fetch: flight.succeeded,
             failing_since: flight.failure.as_ref().map(|failure| failure.since),
             error: flight.failure.as_ref().map(|failure| failure.cause.clone()),
+            rejected: Vec::new(),
         }
     }
 }

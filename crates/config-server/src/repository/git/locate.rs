@@ -17,7 +17,7 @@ use super::store::Commit;
 use super::transport::Transport;
 use crate::config::Git as Settings;
 use crate::error::Error;
-use crate::repository::Query;
+use crate::repository::{Freshness, Query};
 use crate::sources::files::Files;
 
 /// Repositories whose uri holds placeholders that are kept open at a time.
@@ -239,6 +239,15 @@ impl Places {
             Kind::InPlace(_) => None,
         });
         futures_util::future::join_all(mirrors).await;
+    }
+
+    pub(crate) fn freshness(&self) -> Vec<Freshness> {
+        let open = self.open.lock();
+        let mirrors = open.values().filter_map(|place| match &place.kind {
+            Kind::Mirror(mirror) => Some(mirror.freshness()),
+            Kind::InPlace(_) => None,
+        });
+        mirrors.collect()
     }
 }
 

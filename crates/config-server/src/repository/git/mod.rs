@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use tracing::{debug, warn};
 use wellspring_properties::Problem;
 
-use super::{Found, Parts, Query, Repository, expand};
+use super::{Found, Freshness, Parts, Query, Repository, expand};
 use crate::config::Git as Settings;
 use crate::error::Error;
 use crate::sources::documents::Documents;
@@ -199,6 +199,10 @@ impl Repository for Git {
 
     fn refresh(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.places.refresh())
+    }
+
+    fn freshness(&self) -> Vec<Freshness> {
+        self.places.freshness()
     }
 }
 
