@@ -67,7 +67,7 @@ impl Default for RsaSettings {
 #[derive(Debug)]
 pub(crate) enum Keys {
     One(Arc<dyn Cipher>),
-    Store(Store),
+    Store(Box<Store>),
 }
 
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Keys {
     pub(crate) fn from_env(env: &Environment) -> Result<Option<Self>, Problem> {
         let settings: Settings = env.bind("encrypt")?;
         if let Some(location) = &settings.key_store.location {
-            return Store::open(env, location, &settings).map(|store| Some(Self::Store(store)));
+            return Store::open(env, location, &settings).map(|store| Some(Self::Store(Box::new(store))));
         }
         let Some(key) = settings.key.filter(|key| !key.0.is_empty()) else { return Ok(None) };
         if !key.0.contains("RSA PRIVATE KEY") {

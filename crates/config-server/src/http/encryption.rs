@@ -87,7 +87,7 @@ fn form(headers: &HeaderMap, body: &str) -> Option<String> {
 
 fn is_cipher(text: &str) -> bool {
     use base64::Engine;
-    let hex = text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
     hex || base64::engine::general_purpose::STANDARD.decode(text).is_ok()
 }
 
