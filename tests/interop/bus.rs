@@ -46,7 +46,7 @@ fn the_bus_speaks_as_spring_cloud_bus_on_rabbitmq() {
     // The broker goes away and comes back: the bus declares its queue again and goes on.
     drop(tap);
     rabbit.crash();
-    assert_eq!(health(&bus), 503, "health says what is wrong");
+    poll::until("health says what is wrong", SOON, || health(&bus) == 503);
     rabbit.restart();
     poll::until("the bus is connected again", Duration::from_secs(60), || health(&bus) == 200);
     let mut tap = Tap::start(&rabbit);

@@ -32,6 +32,7 @@ impl Platform {
             ("application.yml", "shared: by all\n"),
             ("greeter.yml", "greeting: Hello\n"),
             ("greeter-loud.yml", "greeting: HELLO\n"),
+            ("inventory.yml", "inventory.warehouse: Delft\n"),
         ])
         .unwrap();
         let registry = Launch::new("wellspring-registry")
@@ -46,7 +47,9 @@ impl Platform {
         let config = member("wellspring-config-server", "configserver", &registry)
             .var("SPRING_CLOUD_CONFIG_SERVER_GIT_URI", repository.uri())
             .start();
-        let inventory = member("inventory", "inventory", &registry).start();
+        let inventory = member("inventory", "inventory", &registry)
+            .var("SPRING_CLOUD_CONFIG_URI", config.url(""))
+            .start();
         let gateway = member("wellspring-gateway", "gateway", &registry)
             .yaml(
                 "
@@ -135,8 +138,9 @@ fn a_spring_application_lives_on_the_platform() {
         get(&greeter, "/peers/inventory").json().as_array().is_some_and(|peers| peers.len() == 1)
     });
     assert_eq!(get(&greeter, "/peers/inventory").json()[0]["uri"], platform.inventory.url(""));
-    let relayed = get(&greeter, "/relay/inventory?path=/actuator/health");
-    assert_eq!((relayed.status, relayed.json()["status"].clone()), (200, json!("UP")));
+    let relayed = get(&greeter, "/relay/inventory?path=/stock/tea");
+    assert_eq!(relayed.status, 200, "{}", relayed.text());
+    assert_eq!((&relayed.json()["sku"], &relayed.json()["warehouse"]), (&json!("tea"), &json!("Delft")));
 
     // A commit reaches it by a refresh.
     platform.repository.put("greeter.yml", "greeting: Good day\n").unwrap();
