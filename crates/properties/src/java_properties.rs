@@ -19,12 +19,13 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Vec<IndexMap<String, Entry>>, P
         current: None,
         escaped: false,
         last_comment: None,
+        ended: false,
         file: &file,
     };
     let mut documents: Vec<IndexMap<String, Entry>> = Vec::new();
     let mut document = IndexMap::new();
     while reader.read()? {
-        let Some(prefix) = reader.current.filter(|c| !reader.escaped && matches!(c, '#' | '!')) else {
+        let Some(prefix) = reader.current.filter(|c| matches!(c, '#' | '!')) else {
             reader.last_comment = None;
             property(&mut reader, &mut document)?;
             continue;
@@ -113,13 +114,21 @@ struct Reader<'a> {
     current: Option<char>,
     escaped: bool,
     last_comment: Option<char>,
+    ended: bool,
     file: &'a Arc<str>,
 }
 
 impl Reader<'_> {
     /// The next character of the file, line ends as `\n`.
     fn raw(&mut self) -> Option<char> {
-        let byte = *self.bytes.get(self.at)?;
+        let Some(byte) = self.bytes.get(self.at).copied() else {
+            // Java's LineNumberReader counts an unfinished last line when it meets the end.
+            if !self.ended && !matches!(self.bytes.last(), Some(b'\n' | b'\r') | None) {
+                self.line += 1;
+            }
+            self.ended = true;
+            return None;
+        };
         self.at += 1;
         if byte == b'\r' {
             if self.bytes.get(self.at) == Some(&b'\n') {

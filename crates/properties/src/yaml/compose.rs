@@ -7,7 +7,7 @@ use super::events::{Event, Events, Marks, What};
 use super::reader::Mark;
 use super::resolve::{self, Tag};
 use super::scanner::Fault;
-use super::{Document, Key, Kind, Node};
+use super::{Document, Key, Kind, Node, merge};
 use crate::{Origin, Problem, Scalar, codes};
 
 /// SnakeYAML's limit on nested nodes.
@@ -46,8 +46,8 @@ struct Built {
     size: usize,
     depth: u32,
     merge: bool,
-    /// A mapping in it has a key that is no text.
-    typed_keys: bool,
+    /// Why Spring's flattening fails when this is part of a list.
+    unlistable: Option<&'static str>,
 }
 
 struct Frame<'t> {
@@ -56,7 +56,7 @@ struct Frame<'t> {
     column: u32,
     size: usize,
     depth: u32,
-    typed_keys: bool,
+    unlistable: Option<&'static str>,
     open: Open,
 }
 
@@ -66,7 +66,7 @@ enum Open {
 }
 
 #[derive(PartialEq, Eq, Hash)]
-enum MapKey {
+pub(super) enum MapKey {
     Merge,
     Key(Key),
 }
@@ -81,7 +81,8 @@ impl<'t> Composer<'_, 't> {
             }
             What::Alias(name) => match self.anchors.get(name) {
                 Some(Some(built)) => {
-                    let built = Built { merge: false, ..built.clone() };
+                    let mut built = Built { merge: false, ..built.clone() };
+                    built.node.aliased = true;
                     self.place(built, None, mark)
                 }
                 Some(None) => {
@@ -127,7 +128,7 @@ impl<'t> Composer<'_, 't> {
             column,
             size: 1,
             depth: 1,
-            typed_keys: false,
+            unlistable: None,
             open,
         });
         Ok(())
@@ -135,13 +136,13 @@ impl<'t> Composer<'_, 't> {
 
     fn close(&mut self, mark: Mark) -> Result<(), Problem> {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
-        let Frame { anchor, line, column, size, depth, typed_keys, open } = frame;
+        let Frame { anchor, line, column, size, depth, mut unlistable, open } = frame;
         let kind = match open {
             Open::List(items) => Kind::List(items),
-            Open::Map { entries, .. } => Kind::Map(self.merged(entries)?),
+            Open::Map { entries, .. } => Kind::Map(self.entries(entries, &mut unlistable)?),
         };
-        let node = Node { kind, line, column, plain: false };
-        self.place(Built { node, size, depth, merge: false, typed_keys }, anchor, mark)
+        let node = Node { kind, line, column, plain: false, aliased: false };
+        self.place(Built { node, size, depth, merge: false, unlistable }, anchor, mark)
     }
 
     /// Puts a finished node where it belongs: a list item, a key, a value, a document.
@@ -178,21 +179,21 @@ impl<'t> Composer<'_, 't> {
         };
         frame.size += built.size;
         frame.depth = frame.depth.max(built.depth + 1);
-        frame.typed_keys |= built.typed_keys;
+        frame.unlistable = frame.unlistable.or(built.unlistable);
         match &mut frame.open {
             Open::List(items) => {
                 // Spring's flattening reads keys below a list as texts and fails on others.
-                if built.typed_keys {
-                    let problem = Problem::new(codes::YAML_VALUE, "inside a list a key must be text")
-                        .hint("quotes around the key");
-                    return Err(problem.at(Some(built.node.origin(self.file))));
+                if let Some(why) = built.unlistable {
+                    return Err(Problem::new(codes::YAML_VALUE, why).at(Some(built.node.origin(self.file))));
                 }
                 items.push(built.node);
             }
             Open::Map { entries, key } => match key.take() {
                 None => {
                     let name = if built.merge { MapKey::Merge } else { MapKey::Key(key_of(&built.node)) };
-                    frame.typed_keys |= matches!(&name, MapKey::Key(key) if key.typed);
+                    if matches!(&name, MapKey::Key(key) if key.typed) {
+                        frame.unlistable = Some("inside a list a key must be text; quote it");
+                    }
                     let (line, column) = place_of(mark);
                     let origin = Origin::new(self.file, line, column);
                     if name != MapKey::Merge
@@ -218,8 +219,12 @@ impl<'t> Composer<'_, 't> {
         Ok(())
     }
 
-    /// Merges done as SnakeYAML does: a key keeps the place where it first came up, explicit keys win, then earlier merges.
-    fn merged(&self, entries: Vec<(MapKey, Node)>) -> Result<Vec<(Key, Node)>, Problem> {
+    /// The entries of a finished mapping: no key twice, merges done.
+    fn entries(
+        &self,
+        entries: Vec<(MapKey, Node)>,
+        unlistable: &mut Option<&'static str>,
+    ) -> Result<Vec<(Key, Node)>, Problem> {
         if entries.len() >= 16 {
             let mut seen = HashSet::with_capacity(entries.len());
             for (key, node) in &entries {
@@ -228,39 +233,14 @@ impl<'t> Composer<'_, 't> {
                 }
             }
         }
-        if !entries.iter().any(|(key, _)| *key == MapKey::Merge) {
-            let plain = entries.into_iter().filter_map(|(key, node)| match key {
-                MapKey::Key(key) => Some((key, node)),
-                MapKey::Merge => None,
-            });
-            return Ok(plain.collect());
+        if entries.iter().any(|(key, _)| *key == MapKey::Merge) {
+            return Ok(merge::merged(entries, unlistable));
         }
-        let mut out: Vec<(Key, Node)> = Vec::with_capacity(entries.len());
-        let mut index: HashMap<Key, usize> = HashMap::new();
-        for (key, node) in entries {
-            match key {
-                MapKey::Key(key) => match index.get(&key).and_then(|at| out.get_mut(*at)) {
-                    Some(entry) => entry.1 = node,
-                    None => {
-                        index.insert(key.clone(), out.len());
-                        out.push((key, node));
-                    }
-                },
-                MapKey::Merge => {
-                    let maps = match node.kind {
-                        Kind::List(items) => items,
-                        Kind::Map(_) | Kind::Scalar(_) => vec![node],
-                    };
-                    for (key, node) in maps.into_iter().flat_map(Node::into_entries) {
-                        if !index.contains_key(&key) {
-                            index.insert(key.clone(), out.len());
-                            out.push((key, node));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(out)
+        let plain = entries.into_iter().filter_map(|(key, node)| match key {
+            MapKey::Key(key) => Some((key, node)),
+            MapKey::Merge => None,
+        });
+        Ok(plain.collect())
     }
 
     /// The known tag of a node; `!` alone leaves the type to the text.
@@ -285,8 +265,8 @@ impl<'t> Composer<'_, 't> {
             return Err(self.problem(codes::YAML_VALUE, "the value does not fit its tag", mark).found(text));
         };
         let (line, column) = place_of(mark);
-        let node = Node { kind: Kind::Scalar(scalar), line, column, plain };
-        Ok(Built { node, size: 1, depth: 1, merge: resolved == Tag::Merge, typed_keys: false })
+        let node = Node { kind: Kind::Scalar(scalar), line, column, plain, aliased: false };
+        Ok(Built { node, size: 1, depth: 1, merge: resolved == Tag::Merge, unlistable: None })
     }
 
     fn problem(&self, code: &'static str, message: impl Into<String>, mark: Mark) -> Problem {
@@ -296,15 +276,6 @@ impl<'t> Composer<'_, 't> {
 
     fn syntax(&self, fault: Fault) -> Problem {
         self.problem(codes::YAML_SYNTAX, fault.message, fault.mark)
-    }
-}
-
-impl Node {
-    fn into_entries(self) -> Vec<(Key, Self)> {
-        match self.kind {
-            Kind::Map(entries) => entries,
-            Kind::List(_) | Kind::Scalar(_) => Vec::new(),
-        }
     }
 }
 

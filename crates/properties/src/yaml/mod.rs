@@ -7,6 +7,7 @@
 mod compose;
 mod decode;
 mod events;
+mod merge;
 mod names;
 mod reader;
 mod resolve;
@@ -40,6 +41,8 @@ pub struct Node {
     pub column: u32,
     /// Written without quotes (a scalar only).
     pub plain: bool,
+    /// Stands here by an alias.
+    aliased: bool,
 }
 
 /// Scalar, list or mapping.
