@@ -151,7 +151,72 @@ pub(crate) fn unresolved(error: &PlaceholderError) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Environment;
+    use crate::PropertySource;
+
+    fn env() -> Environment {
+        let vars = PropertySource::of_variables(
+            "vars",
+            [
+                ("MY_APP_NAME".to_owned(), "from ${my.home}".to_owned()),
+                ("lower_case".to_owned(), "1".to_owned()),
+            ],
+        );
+        let file = PropertySource::of_pairs(
+            "file",
+            [
+                ("my.app-name", "file"),
+                ("my.home", "${user:nobody}"),
+                ("my.secret", "s"),
+                ("a.loop", "${a.loop}"),
+                ("my.map[x/y]", "v"),
+                ("n", "${random.int(5)}"),
+                ("gone", "${nope}"),
+            ],
+        );
+        Environment::new(vec![vars, file], vec!["dev".to_owned()])
+    }
+
+    #[test]
+    fn look_ups_are_relaxed_and_resolve_placeholders() {
+        let env = env();
+        for (key, wanted) in [
+            ("my.app-name", Some("from nobody")),
+            ("my.appName", Some("file")),
+            ("my.home", Some("nobody")),
+            ("my.map[x/y]", Some("v")),
+            ("my.map.x/y", None),
+            ("lower.case", Some("1")),
+            ("gone", Some("${nope}")),
+            ("a.loop", Some("${a.loop}")),
+            ("none", None),
+        ] {
+            assert_eq!(env.get(key).as_deref(), wanted, "{key}");
+        }
+        assert!(env.get("n").unwrap().parse::<u8>().unwrap() < 5);
+        assert_eq!(env.get("random.uuid").unwrap().len(), 36);
+        assert!(env.contains("my") && env.contains("my.map") && !env.contains("my.ma"));
+        assert_eq!(env.resolve("${nope}").unwrap_err().code, "WS-1110");
+        assert_eq!(env.resolve("<${my.home}>").unwrap(), "<nobody>");
+        assert_eq!(env.origin("lower.case").unwrap().to_string(), "environment variable lower_case");
+    }
+
+    #[test]
+    fn sources_can_be_laid_above_and_below() {
+        let source = |value| PropertySource::of_pairs("more", [("my.home", value), ("new", value)]);
+        assert_eq!(env().with_first(source("x")).get("my.home").as_deref(), Some("x"));
+        let below = env().with_last(source("x"));
+        assert_eq!(
+            (below.get("my.home").as_deref(), below.get("new").as_deref()),
+            (Some("nobody"), Some("x"))
+        );
+        assert_eq!(below.active_profiles(), ["dev"]);
+    }
+
+    #[test]
+    fn values_are_not_printed_for_debugging() {
+        assert!(!format!("{:?}", env()).contains("nobody"));
+    }
 
     #[test]
     fn a_variable_answers_to_its_own_name() {

@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::Origin;
 
+/// Stands for a value that must not be shown; its line is not shown either.
+pub(crate) const MASK: &str = "******";
+
 /// What is wrong, where, what was found there and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -65,7 +68,7 @@ impl Problem {
     }
 
     fn source_line(&self) -> Option<(u32, String)> {
-        let place = self.place.as_ref().filter(|p| p.line > 0)?;
+        let place = self.place.as_ref().filter(|p| p.line > 0 && self.found.as_deref() != Some(MASK))?;
         let text = std::fs::read_to_string(&*place.file).ok()?;
         let line = text.lines().nth(usize::try_from(place.line).ok()? - 1)?;
         Some((place.line, line.replace('\t', " ")))
@@ -111,5 +114,47 @@ fn caret_width(rest: &str, found: Option<&str>) -> usize {
     match found {
         Some(found) if !found.is_empty() && rest.starts_with(found) => found.chars().count(),
         _ => rest.find([' ', ',', ']', '}']).map_or(rest.chars().count(), |end| end).clamp(1, 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{MASK, Problem};
+    use crate::Origin;
+
+    fn problem(found: &str) -> (tempfile::TempDir, Problem) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.yml");
+        std::fs::write(&path, "server:\n  port: many\n").unwrap();
+        let file: Arc<str> = Arc::from(path.display().to_string());
+        let problem =
+            Problem::new("WS-1201", "server.port wants a whole number").at(Some(Origin::new(&file, 2, 9)));
+        (directory, problem.found(found).hint("8080"))
+    }
+
+    #[test]
+    fn a_report_shows_the_line_and_points_at_the_value() {
+        let (directory, problem) = problem("many");
+        let report = problem.to_string().replace(&directory.path().display().to_string(), "DIR");
+        let wanted = "error[WS-1201]: server.port wants a whole number\n  --> DIR/a.yml:2:9\n2 |   port: many\n  |         ^^^^ got \"many\"\n   = try: 8080\n   = more: wellspring explain WS-1201";
+        assert_eq!(report, wanted);
+        assert_eq!(problem.line().lines().count(), 1);
+    }
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        let (_directory, problem) = problem(MASK);
+        assert!(!problem.to_string().contains("many"), "{problem}");
+    }
+
+    #[test]
+    fn a_report_without_its_file_still_says_what_was_found() {
+        let problem = Problem::new("WS-1201", "x").found("a\nb").at(Some(Origin::named("argument --x")));
+        assert_eq!(
+            problem.to_string(),
+            "error[WS-1201]: x\n  --> argument --x\n   = got \"a\\nb\"\n   = more: wellspring explain WS-1201"
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer, IntoDeserializer, SeqAccess, Visitor};
 use super::Context;
 use super::error::{Error, Signal};
 use crate::relaxed::canonical_element;
-use crate::{Origin, Problem, Scalar, codes};
+use crate::{Origin, Problem, Scalar, codes, problem};
 
 /// A text with all it takes to complain about it.
 pub(super) struct Value<'a> {
@@ -42,7 +42,12 @@ impl Value<'_> {
             );
         }
         let problem = Problem::new(codes::TYPE_MISMATCH, format!("{} wants {wanted}", self.key));
-        Error::located(problem.at(self.origin.clone()).found(&*self.text))
+        Error::located(problem.at(self.origin.clone()).found(self.shown()))
+    }
+
+    /// The text as it may be shown.
+    fn shown(&self) -> &str {
+        if is_secret(&self.key) { problem::MASK } else { &self.text }
     }
 
     /// Names key and place in a complaint that came from the type itself.
@@ -54,7 +59,7 @@ impl Value<'_> {
             error.located = true;
             error.problem.message = format!("{}: {}", self.key, error.problem.message);
             error.problem.place = self.origin.clone();
-            error.problem.found = Some(self.text.clone());
+            error.problem.found = Some(self.shown().to_owned());
         }
         error
     }
@@ -81,6 +86,13 @@ impl Value<'_> {
             _ => Err(self.mismatch("true or false")),
         }
     }
+}
+
+/// Whether a key holds something that no report may repeat.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["password", "secret", "token", "credential", "private", "encrypt"].iter().any(|word| key.contains(word))
+        || key.ends_with("key")
 }
 
 /// What a number type accepts, in words.

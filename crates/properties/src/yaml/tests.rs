@@ -113,6 +113,8 @@ fn tags_force_types() {
         ("!!foo x", "WS-1003"),
         ("!<tag:yaml.org,2002:str> 1", "text 1"),
         ("!!map [a]", "WS-1004"),
+        ("!!set {a}", "WS-1003"),
+        ("!!timestamp 2001-01-01", "WS-1003"),
     ] {
         assert_eq!(value(written), wanted, "{written}");
     }
