@@ -1,12 +1,13 @@
 //! `peerreplication/batch`: what a peer received from its clients, item by item.
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use wellspring_daemon::Response;
 use wellspring_wire::eureka::json;
 
 use super::{Api, BATCH_CAP, body, negotiate, reply};
+use crate::peers::client::KIND;
 use crate::view::Format;
 
 impl Api {
@@ -31,7 +32,9 @@ impl Api {
                 let answers: Vec<_> = items.into_iter().map(|item| self.node.replicated(item)).collect();
                 let mut out = Vec::with_capacity(64 * answers.len() + 32);
                 json::write_batch_response(&answers, &mut out);
-                reply::bytes(Format::Json, out)
+                let mut response = reply::bytes(Format::Json, out);
+                response.headers_mut().insert(KIND, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+                response
             }
         }
     }

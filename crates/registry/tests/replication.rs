@@ -1,0 +1,188 @@
+//! Two registries as peers of each other: what clients tell one, the other knows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod started;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use started::{Started, instance};
+use tokio::time::Instant;
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Two nodes that have each other's URL.
+async fn pair() -> (Started, Started) {
+    let (a, b) = (free_port(), free_port());
+    let urls = format!("http://127.0.0.1:{a}/eureka/,http://127.0.0.1:{b}/eureka/");
+    let node = |port: u16| {
+        let (urls, mine) = (urls.clone(), format!("http://127.0.0.1:{port}/eureka/"));
+        async move {
+            Started::with(&[
+                ("server.port", &port),
+                ("eureka.client.service-url.defaultZone", &urls),
+                ("eureka.client.register-with-eureka", &false),
+                ("eureka.server.my-url", &mine),
+                ("eureka.server.peer-node-read-timeout-ms", &2000),
+            ])
+            .await
+        }
+    };
+    (node(a).await, node(b).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_is_told_the_other_knows() {
+    let (a, b) = pair().await;
+    a.register(instance("FOO", "i1")).await;
+    b.eventually("apps/FOO/i1", "status", "UP").await;
+
+    a.put("apps/FOO/i1/status?value=OUT_OF_SERVICE").send().await.unwrap();
+    b.eventually("apps/FOO/i1", "overriddenStatus", "OUT_OF_SERVICE").await;
+    b.delete("apps/FOO/i1/status?value=UP").send().await.unwrap();
+    a.eventually("apps/FOO/i1", "overriddenStatus", "UNKNOWN").await;
+
+    a.put("apps/FOO/i1/metadata?colour=blue").send().await.unwrap();
+    b.until("metadata", async || b.json("apps/FOO/i1").await["instance"]["metadata"]["colour"] == "blue")
+        .await;
+
+    b.delete("apps/FOO/i1").send().await.unwrap();
+    a.eventually_status("apps/FOO/i1", 404).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_brings_what_the_peer_lacks() {
+    let (a, b) = pair().await;
+    // As if the registration had been lost on the way: it came as a replication and went no further.
+    let body = json!({ "instance": instance("FOO", "i1") }).to_string();
+    a.post("apps/FOO", body).header("x-netflix-discovery-replication", "true").send().await.unwrap();
+    assert_eq!(b.status("apps/FOO/i1").await, 404);
+    a.put("apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000").send().await.unwrap();
+    b.eventually("apps/FOO/i1", "status", "UP").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_newer_wins_on_both_sides() {
+    let (a, b) = pair().await;
+    let replicated = |node: &Started, stamp: &str, host: &str| {
+        let mut newer = instance("FOO", "i1");
+        newer["lastDirtyTimestamp"] = stamp.into();
+        newer["hostName"] = host.into();
+        let body = json!({ "instance": newer }).to_string();
+        node.post("apps/FOO", body).header("x-netflix-discovery-replication", "true").send()
+    };
+    replicated(&a, "1700000000000", "old").await.unwrap();
+    replicated(&b, "1700000000009", "new").await.unwrap();
+    // The heartbeat at the one who knows less comes back with what the other knows.
+    a.put("apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000").send().await.unwrap();
+    a.eventually("apps/FOO/i1", "hostName", "new").await;
+    assert_eq!(b.json("apps/FOO/i1").await["instance"]["hostName"], "new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_known_to_the_peer_within_a_moment() {
+    let (a, b) = pair().await;
+    a.register(instance("WARM", "i0")).await;
+    b.eventually("apps/WARM/i0", "status", "UP").await;
+    let begun = Instant::now();
+    a.register(instance("FOO", "i1")).await;
+    b.eventually("apps/FOO/i1", "status", "UP").await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(400),
+        "took {:?}: not a half-second batch",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_peer_delays_nobody_and_is_told_when_it_comes_back() {
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}/eureka/");
+    let a = Started::with(&[
+        ("eureka.client.service-url.defaultZone", &url),
+        ("eureka.client.register-with-eureka", &false),
+        ("eureka.server.peer-node-read-timeout-ms", &2000),
+        ("eureka.instance.hostname", &"elsewhere"),
+    ])
+    .await;
+    let begun = Instant::now();
+    a.register(instance("FOO", "i1")).await;
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_millis(700)).await; // at least one attempt has failed
+    let b = Started::with(&[("server.port", &port)]).await;
+    b.eventually("apps/FOO/i1", "status", "UP").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_node_starts_with_what_its_peer_knows() {
+    let a = Started::plain().await;
+    for id in ["i1", "i2", "i3"] {
+        a.register(instance("FOO", id)).await;
+    }
+    a.put("apps/FOO/i2/status?value=DOWN").send().await.unwrap();
+    let url = format!("{}/", a.base());
+    let b = Started::with(&[
+        ("eureka.client.service-url.defaultZone", &url),
+        ("eureka.client.register-with-eureka", &false),
+        ("eureka.server.registry-sync-retries", &3),
+        ("eureka.instance.hostname", &"elsewhere"),
+    ])
+    .await;
+    b.eventually("apps/FOO/i2", "overriddenStatus", "DOWN").await;
+    assert_eq!(b.json("apps").await["applications"]["apps__hashcode"], "DOWN_1_UP_2_");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_of_a_batch_are_answered_one_by_one() {
+    let node = Started::plain().await;
+    let batch = async |items: Value| {
+        let body = json!({ "replicationList": items }).to_string();
+        let answer = node.post("peerreplication/batch/", body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default();
+        let codes: Vec<u64> = body["responseList"]
+            .as_array()
+            .map(|list| list.iter().map(|answer| answer["statusCode"].as_u64().unwrap()).collect())
+            .unwrap_or_default();
+        (status, codes, body)
+    };
+    let register = json!({"appName": "foo", "id": "i1", "lastDirtyTimestamp": 1_700_000_000_000_i64, "status": "UP",
+        "instanceInfo": instance("FOO", "i1"), "action": "Register"});
+    let mut invalid = register.clone();
+    invalid["instanceInfo"]["hostName"] = Value::Null;
+    let (status, codes, _) = batch(json!([
+        {"appName": "FOO", "id": "i1", "action": "Heartbeat"},
+        register,
+        invalid,
+        {"appName": "FOO", "id": "i1", "action": "Register"},
+        {"appName": "FOO", "id": "i1", "lastDirtyTimestamp": 1_700_000_000_001_i64, "action": "Heartbeat"},
+        {"appName": "FOO", "id": "i1", "action": "StatusUpdate"},
+        {"appName": "FOO", "id": "i1", "status": "up", "action": "StatusUpdate"},
+        {"appName": "FOO", "id": "x", "status": "UP", "action": "StatusUpdate"},
+        {"appName": "FOO", "id": "i1", "status": "DOWN", "action": "StatusUpdate"},
+        {"appName": "FOO", "id": "i1", "status": "UP", "action": "DeleteStatusOverride"},
+        {"appName": "FOO", "id": "i1", "lastDirtyTimestamp": 1, "status": "UP", "action": "DeleteStatusOverride"},
+        {"id": "i1", "action": "Cancel"},
+        {"appName": "FOO", "id": "i1"},
+        null,
+        {"appName": "FOO", "id": "i1", "action": "Cancel"},
+        {"appName": "FOO", "id": "i1", "action": "Cancel"},
+    ]))
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(codes, [404, 200, 200, 500, 404, 500, 500, 404, 200, 500, 200, 500, 500, 500, 200, 404]);
+
+    batch(json!([register])).await;
+    let (_, codes, body) =
+        batch(json!([{"appName": "FOO", "id": "i1", "lastDirtyTimestamp": 1_600_000_000_000_i64, "action": "Heartbeat"}])).await;
+    assert_eq!(codes, [409]);
+    assert_eq!(body["responseList"][0]["responseEntity"]["instanceId"], "i1");
+
+    assert_eq!(batch(json!([])).await.1, Vec::<u64>::new());
+    assert_eq!(batch(Value::Null).await.0, 500);
+    assert_eq!(batch(json!([{"appName": "FOO", "action": "heartbeat"}])).await.0, 400);
+    assert_eq!(batch(json!([{"appName": "FOO", "new": 1}])).await.0, 400);
+}
