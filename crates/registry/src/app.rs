@@ -9,9 +9,11 @@ use wellspring_daemon::{App, Context, Service};
 use wellspring_lb_client::eureka::{ClientSettings, Own};
 use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::Problem;
+use wellspring_wire::Millis;
 
 use crate::Node;
 use crate::config::{Config, millis};
+use crate::dashboard::About;
 use crate::http::Api;
 use crate::peers::address::Address;
 use crate::peers::batch::Limits;
@@ -27,15 +29,15 @@ pub fn app() -> App {
 }
 
 async fn build(context: Context) -> anyhow::Result<Service> {
-    let config = Arc::new(Config::bind(&context.env)?);
+    let config = Config::bind(&context.env)?;
     let secure = context.env.get_as::<bool>("server.ssl.enabled")?.unwrap_or(false);
     let own = Own::from_env(&context.env, context.local_addr, secure).await?.info;
     let life = Duration::from_millis(config.server.max_time_for_replication);
     let node = Arc::new(Node::new(config.rules(own.id()), life));
     join_peers(&context, &config, &node, &own.host_name)?;
     timers(&context, &config, &node);
-    let delta = !config.server.disable_delta;
-    let api = Api::new(node, &config.context_path, delta, context.tasks.draining());
+    let about = About { config, own, started: Millis::now() };
+    let api = Api::new(node, Arc::new(about), context.tasks.draining());
     Ok(Service::new(move |request| {
         let api = api.clone();
         async move { api.answer(request).await }
@@ -43,7 +45,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
 }
 
 /// Finds the peers, starts their senders, copies what they know, and opens.
-fn join_peers(context: &Context, config: &Arc<Config>, node: &Arc<Node>, host: &str) -> anyhow::Result<()> {
+fn join_peers(context: &Context, config: &Config, node: &Arc<Node>, host: &str) -> anyhow::Result<()> {
     let settings: ClientSettings = context.env.bind("eureka.client")?;
     let my_url = config.server.my_url.as_deref().filter(|url| !url.trim().is_empty());
     let my_url = my_url.map(Address::parse).transpose().map_err(|error| {

@@ -3,6 +3,7 @@
 mod app;
 pub mod cache;
 pub mod config;
+pub mod dashboard;
 pub mod feed;
 pub mod http;
 pub mod invalid;

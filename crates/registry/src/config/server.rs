@@ -116,6 +116,10 @@ impl Server {
             );
         }
         set(
+            "eureka.server.min-available-instances-for-peer-replication",
+            "the status page lists the replicas and does not judge them",
+        );
+        set(
             "eureka.instance.registry.expected-number-of-clients-sending-renews",
             "the number is known when the registry opens",
         );

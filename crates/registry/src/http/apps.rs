@@ -13,7 +13,8 @@ impl Api {
         let Some(format) = negotiate::list(&parts.headers) else {
             return self.error(StatusCode::NOT_ACCEPTABLE, parts);
         };
-        let closed = !self.node.answers_lists() || (*resource == Resource::Delta && !self.delta);
+        let closed = !self.node.answers_lists()
+            || (*resource == Resource::Delta && self.about.config.server.disable_delta);
         if closed {
             return self.error(StatusCode::FORBIDDEN, parts);
         }

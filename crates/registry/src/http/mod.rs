@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod instances;
 mod negotiate;
+mod pages;
 mod path;
 mod query;
 mod reply;
@@ -18,6 +19,7 @@ use http::{Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 use wellspring_daemon::{Response, Template};
 
+use crate::dashboard::About;
 use crate::node::{Caller, Node};
 use path::Resource;
 use query::Query;
@@ -31,16 +33,19 @@ const BATCH_CAP: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Api {
     node: Arc<Node>,
-    /// Shown in error pages; the frame has taken it off the path.
-    context_path: Arc<str>,
-    delta: bool,
+    about: Arc<About>,
     /// Cancelled when endless answers should end.
     draining: CancellationToken,
 }
 
 impl Api {
-    pub fn new(node: Arc<Node>, context_path: &str, delta: bool, draining: CancellationToken) -> Self {
-        Self { node, context_path: context_path.into(), delta, draining }
+    pub fn new(node: Arc<Node>, about: Arc<About>, draining: CancellationToken) -> Self {
+        Self { node, about, draining }
+    }
+
+    /// Shown in error pages; the frame has taken it off the path.
+    fn context_path(&self) -> &str {
+        &self.about.config.context_path
     }
 
     pub async fn answer<B>(&self, request: Request<B>) -> Response
@@ -49,6 +54,9 @@ impl Api {
     {
         let (parts, body) = request.into_parts();
         let Some(resource) = Resource::parse(parts.uri.path()) else {
+            if let Some(page) = self.page(&parts) {
+                return page;
+            }
             return self.error(StatusCode::NOT_FOUND, &parts);
         };
         let mut response = self.resource(&resource, &parts, body).await;
@@ -65,7 +73,7 @@ impl Api {
             return reply::options(resource.allow());
         }
         if !resource.allows(method) {
-            return reply::not_allowed(resource.allow(), &self.context_path, parts);
+            return reply::not_allowed(resource.allow(), self.context_path(), parts);
         }
         let sends = *method == Method::POST;
         if sends && negotiate::sent(&parts.headers).is_none() {
@@ -96,12 +104,13 @@ impl Api {
             (Resource::Batch, _) => self.batch(format, parts, body).await,
             // Groups of Amazon are not managed here, as on every machine outside of Amazon.
             (Resource::Asg, _) => self.error(StatusCode::BAD_REQUEST, parts),
-            (Resource::Status | Resource::Watch, _) => self.error(StatusCode::INTERNAL_SERVER_ERROR, parts),
+            (Resource::Status, _) => self.status(format, parts),
+            (Resource::Watch, _) => self.watch(parts),
         }
     }
 
     fn error(&self, status: StatusCode, parts: &Parts) -> Response {
-        reply::error(status, &self.context_path, parts)
+        reply::error(status, self.context_path(), parts)
     }
 }
 

@@ -52,6 +52,17 @@ impl Lease {
         self.eviction > Millis::ZERO || now > self.last_update + self.duration + compensation
     }
 
+    /// Whether a renewal was due a while ago. Half an interval of grace: networks are slow at times.
+    pub fn is_overdue(&self, now: Millis) -> bool {
+        let renewed = if self.last_update > self.registration {
+            self.last_update - self.duration
+        } else {
+            self.last_update
+        };
+        let interval = Duration::from_secs(u64::try_from(self.holder.lease.renewal_interval).unwrap_or(30));
+        now > renewed + interval + interval / 2
+    }
+
     /// The holder with the lease as it is now.
     pub fn show(&mut self) -> Arc<InstanceInfo> {
         let shown = LeaseInfo {

@@ -445,6 +445,16 @@ impl Registry {
         self.apps.get(name).map(|app| app.version)
     }
 
+    /// `APP(id)` of those who have not renewed for longer than they said they would.
+    pub fn overdue(&self, now: Millis) -> Vec<String> {
+        let mut overdue = Vec::new();
+        for (name, app) in &self.apps {
+            let late = app.leases.iter().filter(|(_, lease)| lease.is_overdue(now));
+            overdue.extend(late.map(|(id, _)| format!("{name}({id})")));
+        }
+        overdue
+    }
+
     /// Leases, ended or not.
     pub fn len(&self) -> usize {
         self.size
