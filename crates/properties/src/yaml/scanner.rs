@@ -125,8 +125,13 @@ impl<'t> Scanner<'t> {
         if self.tokens.is_empty() {
             return Ok(true);
         }
+        // Only while the front token may still become a key must more be read; keys that went stale do not count.
+        let may_be_key = |scanner: &Self| scanner.keys.iter().flatten().any(|key| key.token == scanner.taken);
+        if !may_be_key(self) {
+            return Ok(false);
+        }
         self.drop_stale_keys()?;
-        Ok(self.keys.iter().flatten().map(|key| key.token).min() == Some(self.taken))
+        Ok(may_be_key(self))
     }
 
     fn fetch(&mut self) -> Result<(), Fault> {
