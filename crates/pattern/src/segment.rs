@@ -15,10 +15,13 @@ pub(crate) enum Segment {
     /// `*` and `?` between literal text.
     Glob(Vec<Piece>),
     /// Anything with a regular expression or several variables.
-    Regex {
-        regex: JavaRegex,
-        names: Vec<Box<str>>,
-    },
+    Regex(Box<Captures>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Captures {
+    regex: JavaRegex,
+    names: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +89,13 @@ impl Segment {
             }
         }
         let regex = JavaRegex::new(&source).map_err(|error| PatternError::new(whole, error.to_string()))?;
-        Ok(Self::Regex { regex, names })
+        Ok(Self::Regex(Box::new(Captures { regex, names })))
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Self::Variable(name) => vec![name],
-            Self::Regex { names, .. } => names.iter().map(AsRef::as_ref).collect(),
+            Self::Regex(captures) => captures.names.iter().map(AsRef::as_ref).collect(),
             Self::Literal(_) | Self::Any | Self::Glob(_) => Vec::new(),
         }
     }
@@ -103,7 +106,7 @@ impl Segment {
             Self::Any => true,
             Self::Variable(_) => !text.is_empty(),
             Self::Glob(pieces) => glob(pieces, text),
-            Self::Regex { regex, .. } => regex.matches(text),
+            Self::Regex(captures) => captures.regex.matches(text),
         }
     }
 
@@ -111,8 +114,8 @@ impl Segment {
     pub(crate) fn capture(&self, text: &str, into: &mut Variables) {
         match self {
             Self::Variable(name) => into.set(name, text.to_owned()),
-            Self::Regex { regex, names } => {
-                for (name, value) in names.iter().zip(regex.whole_groups(text)) {
+            Self::Regex(captures) => {
+                for (name, value) in captures.names.iter().zip(captures.regex.whole_groups(text)) {
                     into.set(name, value);
                 }
             }
