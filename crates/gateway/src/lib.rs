@@ -1,1 +1,30 @@
 //! A gateway that reads Spring Cloud Gateway's routes.
+//!
+//! A request walks `proxy` → `route::table` → `filter::chain` → `upstream`; a route set walks `route::source` →
+//! `route::compile` → `route::refresh` into the proxy's snapshot.
+
+mod actuator;
+mod app;
+pub mod config;
+pub mod cors;
+pub mod error;
+pub mod exchange;
+pub mod expression;
+pub mod filter;
+pub mod global;
+pub mod headers;
+pub mod metrics;
+pub mod page;
+pub mod platform;
+pub mod predicate;
+pub mod problem;
+pub mod proxy;
+pub mod query;
+pub mod rate_limit;
+pub mod reply;
+pub mod resilience;
+pub mod route;
+pub mod tree;
+pub mod upstream;
+
+pub use app::app;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `wellspring-gateway`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wellspring_gateway::app().main()
+}

@@ -46,6 +46,10 @@ names! {
     HTTP_SERVER_REQUESTS = "http.server.requests", "seconds", "Requests answered, by route template";
     HTTP_SERVER_REQUESTS_ACTIVE = "http.server.requests.active", "", "Requests in flight";
     HTTP_CLIENT_REQUESTS = "http.client.requests", "seconds", "Requests sent, by host and template";
+    GATEWAY_REQUESTS = "spring.cloud.gateway.requests", "seconds", "Requests through a route, until the head of the answer";
+    GATEWAY_ROUTES_COUNT = "spring.cloud.gateway.routes.count", "", "Number of routes in force";
+    RESILIENCE4J_CIRCUITBREAKER_STATE = "resilience4j.circuitbreaker.state", "", "The states of the circuit breaker: 1 for the present one";
+    RESILIENCE4J_CIRCUITBREAKER_FAILURE_RATE = "resilience4j.circuitbreaker.failure.rate", "", "The failure rate of the circuit breaker, -1 while there are too few calls";
     LOGBACK_EVENTS = "logback.events", "events", "Number of log events by level";
     SERVER_CONNECTIONS = "wellspring.server.connections", "connections", "Open connections";
     SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";

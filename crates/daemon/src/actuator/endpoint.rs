@@ -63,6 +63,7 @@ pub struct Reply {
     pub(super) body: Bytes,
     /// An error page with this message in place of a body.
     pub(super) error: Option<String>,
+    pub(super) headers: Vec<(http::HeaderName, HeaderValue)>,
 }
 
 impl Reply {
@@ -103,11 +104,21 @@ impl Reply {
         self
     }
 
+    /// One header more; a value that is none is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: http::HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
     /// An answer without a body has no content type.
     pub(crate) fn into_response(self, negotiated: &str) -> Response {
         let content_type = self.content_type.as_deref().unwrap_or(negotiated);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
         if self.body.is_empty() {
             return response;
         }
@@ -118,8 +129,9 @@ impl Reply {
         response
     }
 
-    fn empty(status: StatusCode) -> Self {
-        Self { status, content_type: None, body: Bytes::new(), error: None }
+    /// A status without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, content_type: None, body: Bytes::new(), error: None, headers: Vec::new() }
     }
 }
 

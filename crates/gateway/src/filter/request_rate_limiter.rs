@@ -1,0 +1,175 @@
+//! `RequestRateLimiter`: a token bucket per key, in this process or in Redis (`rate_limit`).
+//!
+//! Redis is used when `spring.data.redis.*` says where it is, or when the argument `rate-limiter` names a bean that says so.
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::sync::Arc;
+use wellspring_properties::Problem;
+
+use super::chain::Next;
+use super::{Around, Built, Edit, Halt, header_value};
+use crate::config::Settings;
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::rate_limit::key::KeyResolver;
+use crate::rate_limit::local::Local;
+use crate::rate_limit::redis::Redis;
+use crate::rate_limit::{Bucket, Decision};
+use crate::reply::Reply;
+use crate::route::args::{Args, bean_name};
+use crate::route::compile::Setup;
+
+/// Limits in this process: no waiting, so an edit.
+#[derive(Debug)]
+struct InProcess {
+    rules: Rules,
+    buckets: Arc<Local>,
+}
+
+/// Limits in Redis.
+#[derive(Debug)]
+struct Shared {
+    rules: Rules,
+    redis: Redis,
+}
+
+#[derive(Debug)]
+struct Rules {
+    route: String,
+    bucket: Bucket,
+    key: KeyResolver,
+    deny_empty_key: bool,
+    empty_key_status: StatusCode,
+    status: StatusCode,
+    headers: Option<Names>,
+}
+
+/// Names of the headers that tell the client its quota.
+#[derive(Debug)]
+struct Names {
+    remaining: HeaderName,
+    rate: (HeaderName, HeaderValue),
+    capacity: (HeaderName, HeaderValue),
+    requested: (HeaderName, HeaderValue),
+}
+
+pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
+    let settings = Settings { env: setup.env };
+    let key = args.text("key-resolver").unwrap_or_else(|| "principalNameKeyResolver".to_owned());
+    let key = bean_name(&key).and_then(KeyResolver::named).ok_or_else(|| {
+        args.wrong("key-resolver", "is not a known key resolver").hint(KeyResolver::names())
+    })?;
+    let bucket = Bucket::read(&args.group("redis-rate-limiter"))?;
+    let status =
+        args.status("status-code")?.or(args.status("statusCode")?).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+    let default_empty = settings.status("filter.request-rate-limiter.empty-key-status-code")?;
+    let empty_key_status = args
+        .status("empty-key-status")?
+        .or(args.status("emptyKeyStatusCode")?)
+        .or(default_empty)
+        .unwrap_or(StatusCode::FORBIDDEN);
+    let deny = settings.flag("filter.request-rate-limiter.deny-empty-key", true)?;
+    let rules = Rules {
+        route: args.text("routeId").unwrap_or_else(|| setup.route.to_owned()),
+        bucket,
+        key,
+        deny_empty_key: args.boolean("deny-empty-key", deny)?,
+        empty_key_status,
+        status,
+        headers: names(&settings, bucket)?,
+    };
+    let limiter = args.text("rate-limiter");
+    let bean = limiter.as_deref().map(|text| bean_name(text).unwrap_or_default());
+    let redis = match bean {
+        None => Redis::is_configured(setup.env),
+        Some("redisRateLimiter") => true,
+        Some("localRateLimiter") => false,
+        Some(_) => {
+            return Err(args
+                .wrong("rate-limiter", "is not a known rate limiter")
+                .hint("#{@redisRateLimiter} or #{@localRateLimiter}"));
+        }
+    };
+    if redis {
+        return Built::around(Shared { rules, redis: setup.platform.redis(setup.env)? });
+    }
+    Built::edit(InProcess { rules, buckets: Arc::clone(&setup.platform.local_limits) })
+}
+
+fn names(settings: &Settings<'_>, bucket: Bucket) -> Result<Option<Names>, Problem> {
+    if !settings.flag("redis-rate-limiter.include-headers", true)? {
+        return Ok(None);
+    }
+    let name = |setting: &str, default: &'static str| -> Result<HeaderName, Problem> {
+        match settings.text(&format!("redis-rate-limiter.{setting}")) {
+            Some(text) => HeaderName::from_bytes(text.as_bytes())
+                .map_err(|_| settings.wrong(&format!("redis-rate-limiter.{setting}"), "is no header name")),
+            None => Ok(HeaderName::from_static(default)),
+        }
+    };
+    Ok(Some(Names {
+        remaining: name("remaining-header", "x-ratelimit-remaining")?,
+        rate: (name("replenish-rate-header", "x-ratelimit-replenish-rate")?, bucket.rate.into()),
+        capacity: (name("burst-capacity-header", "x-ratelimit-burst-capacity")?, bucket.capacity.into()),
+        requested: (
+            name("requested-tokens-header", "x-ratelimit-requested-tokens")?,
+            bucket.requested.into(),
+        ),
+    }))
+}
+
+impl Rules {
+    /// The key to count by. `Ok(None)`: let through uncounted.
+    fn key(&self, exchange: &Exchange) -> Result<Option<String>, Reply> {
+        match self.key.resolve(exchange).filter(|key| !key.is_empty()) {
+            Some(key) => Ok(Some(key)),
+            None if self.deny_empty_key => Err(Reply::refusal(self.empty_key_status)),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes the quota for the answer; a refusal is the answer.
+    fn apply(&self, decision: Decision, exchange: &mut Exchange) -> Result<(), Reply> {
+        if let Some(names) = &self.headers {
+            names.write(decision, &mut exchange.answer);
+        }
+        if decision.allowed { Ok(()) } else { Err(Reply::refusal(self.status)) }
+    }
+}
+
+impl Names {
+    fn write(&self, decision: Decision, headers: &mut HeaderMap) {
+        if let Some(value) = header_value(&decision.remaining.to_string()) {
+            headers.insert(self.remaining.clone(), value);
+        }
+        for (name, value) in [&self.rate, &self.capacity, &self.requested] {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+impl Edit for InProcess {
+    fn request(&self, exchange: &mut Exchange) -> Result<(), Halt> {
+        let Some(key) = self.rules.key(exchange)? else { return Ok(()) };
+        let decision = self.buckets.take(&self.rules.route, &key, self.rules.bucket);
+        Ok(self.rules.apply(decision, exchange)?)
+    }
+}
+
+impl Around for Shared {
+    fn call<'a>(&'a self, exchange: &'a mut Exchange, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Error>> {
+        Box::pin(async move {
+            let key = match self.rules.key(exchange) {
+                Ok(Some(key)) => key,
+                Ok(None) => return next.run(exchange).await,
+                Err(refusal) => return Ok(refusal),
+            };
+            let decision = self.redis.take(&self.rules.route, &key, self.rules.bucket).await;
+            match self.rules.apply(decision, exchange) {
+                Ok(()) => next.run(exchange).await,
+                Err(refusal) => Ok(refusal),
+            }
+        })
+    }
+}

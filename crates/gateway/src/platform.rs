@@ -1,0 +1,55 @@
+//! What all routes of a gateway share for its whole life: upstream connections, balancers, instruments.
+//!
+//! A route set is replaced many times; nothing here is.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use wellspring_lb_client::{Balancer, Client};
+use wellspring_properties::{Environment, Problem};
+use wellspring_telemetry::Meters;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::rate_limit::local::Local;
+use crate::rate_limit::redis::Redis;
+use crate::resilience::Breakers;
+use crate::upstream::Upstreams;
+
+/// Shared by reference.
+#[derive(Debug)]
+pub struct Platform {
+    pub upstreams: Upstreams,
+    pub client: Client,
+    pub metrics: Metrics,
+    pub breakers: Breakers,
+    pub local_limits: Arc<Local>,
+    redis: Mutex<Option<Redis>>,
+}
+
+impl Platform {
+    pub fn new(config: &Config, env: &Environment, client: Client, meters: &Meters) -> Result<Self, Problem> {
+        Ok(Self {
+            upstreams: Upstreams::new(config.http.clone())?,
+            client,
+            metrics: Metrics::new(meters, env),
+            breakers: Breakers::new(meters),
+            local_limits: Arc::default(),
+            redis: Mutex::default(),
+        })
+    }
+
+    /// The balancer of a service, always the same for a name.
+    pub fn balancer(&self, service: &str) -> Arc<Balancer> {
+        self.client.balancer(service)
+    }
+
+    /// The connection to Redis, made for the first route that needs it.
+    pub fn redis(&self, env: &Environment) -> Result<Redis, Problem> {
+        let mut redis = self.redis.lock();
+        match &*redis {
+            Some(known) => Ok(known.clone()),
+            None => Ok(redis.insert(Redis::start(env)?).clone()),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The gateway's service: match, chain, reply. Holds the snapshot of routes that new requests see.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::header::{ACCEPT, COOKIE, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use tokio::time::Instant;
+use wellspring_daemon::{Peer, Request};
+use wellspring_lb_client::Ended;
+use wellspring_pattern::Variables;
+use wellspring_wire::Millis;
+
+use crate::config::{Always, Config};
+use crate::cors::{Cors, Verdict};
+use crate::error::Error;
+use crate::exchange::{Exchange, HostHeader, Original, RequestId, RequestIds, Target};
+use crate::filter::header_value;
+use crate::headers::{hop_by_hop, trusted};
+use crate::page;
+use crate::platform::Platform;
+use crate::predicate::Ask;
+use crate::reply::Reply;
+use crate::route::table::Table;
+use crate::route::{Destination, Route};
+use crate::upstream::body::Payload;
+use crate::upstream::{Origin, Timeouts, websocket};
+
+/// A request may be dispatched inside this often (`forward:`) before it counts as a loop.
+const MOST_FORWARDS: u8 = 8;
+
+/// What new requests see; replaced as a whole.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    pub table: Table,
+    pub cors: Cors,
+}
+
+/// A request taken apart.
+struct Inbound {
+    id: RequestId,
+    method: Method,
+    headers: HeaderMap,
+    payload: Payload,
+    original: Original,
+    upgrade: Option<hyper::upgrade::OnUpgrade>,
+}
+
+/// The gateway. Shared by reference.
+#[derive(Debug)]
+pub struct Proxy {
+    snapshot: ArcSwap<Snapshot>,
+    pub config: Config,
+    pub platform: Arc<Platform>,
+    ids: RequestIds,
+}
+
+impl Proxy {
+    #[must_use]
+    pub fn new(config: Config, platform: Arc<Platform>) -> Self {
+        Self { snapshot: ArcSwap::default(), config, platform, ids: RequestIds::default() }
+    }
+
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts new routes in force. Requests in flight keep theirs.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.platform.metrics.set_routes(snapshot.table.routes().len());
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        let started = Instant::now();
+        let inbound = match self.admit(request) {
+            Ok(inbound) => inbound,
+            Err(status) => return empty(status),
+        };
+        let Inbound { id, method, headers, payload, original, upgrade } = inbound;
+        let snapshot = self.snapshot.load_full();
+        let mut found = Variables::default();
+        let route = find(&snapshot.table, &method, &original.uri, &headers, &original, &mut found);
+        let mut answer = HeaderMap::new();
+        let applies = route.is_some() || snapshot.cors.without_route;
+        if let Some(policy) = snapshot.cors.find(original.uri.path()).filter(|_| applies) {
+            match policy.judge(&method, &headers, &original) {
+                Some(Verdict::Pass(headers)) => answer = headers,
+                Some(Verdict::Answer(status, headers)) => {
+                    let mut response = empty(status);
+                    *response.headers_mut() = headers;
+                    return response;
+                }
+                None => {
+                    let error =
+                        Error::Unroutable("allowCredentials does not go with the origin *".to_owned());
+                    return self.failed(&error, &original, id, answer);
+                }
+            }
+        }
+        let Some(route) = route else {
+            return self.failed(&Error::NoRoute, &original, id, answer);
+        };
+        let mut exchange = Exchange {
+            id,
+            uri: original.uri.clone(),
+            original: Arc::new(original),
+            route: Arc::clone(&route),
+            method,
+            headers,
+            payload,
+            variables: found,
+            host: HostHeader::Target,
+            target: Target::Open,
+            instance: None,
+            earlier: Vec::new(),
+            prefixed: false,
+            answer,
+            failure: None,
+            forwards: 0,
+            upgrade,
+        };
+        let outcome = route.chain.run(&mut exchange, self).await;
+        let answer = std::mem::take(&mut exchange.answer);
+        let response = match outcome {
+            Ok(mut reply) => {
+                append(&mut reply.headers, answer);
+                reply.into_response()
+            }
+            Err(error) => {
+                log(&error, &exchange);
+                self.failed(&error, &exchange.original, id, answer)
+            }
+        };
+        route.meters.record(&exchange.method, response.status(), started.elapsed());
+        response
+    }
+
+    /// Takes a request apart; what cannot be routed at all is refused with an empty answer.
+    fn admit(&self, mut request: Request) -> Result<Inbound, StatusCode> {
+        let peer = request.extensions().get::<Peer>().copied().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+        if request.method() == Method::CONNECT {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let uri = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if !is_legal(&uri) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        let upgrade = websocket::is_upgrade(request.method(), request.headers())
+            .then(|| hyper::upgrade::on(&mut request));
+        let authority = request.uri().authority().cloned();
+        let (mut parts, body) = request.into_parts();
+        if parts.version == Version::HTTP_2 {
+            of_http2(&mut parts.headers);
+        }
+        let original = Original {
+            uri,
+            // HTTP/2 names the host in its authority; an absolute target of HTTP/1.1 does not replace the Host header.
+            host: match parts.headers.get(HOST) {
+                None => authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()),
+                host => host.cloned(),
+            },
+            peer: plain(peer.remote),
+            local: plain(peer.local),
+            secure: peer.secure,
+            version: parts.version,
+            accept: parts.headers.get(ACCEPT).cloned(),
+        };
+        Ok(Inbound {
+            id: self.ids.next(peer.remote),
+            method: parts.method,
+            headers: parts.headers,
+            payload: Payload::of(body),
+            original,
+            upgrade,
+        })
+    }
+
+    fn failed(&self, error: &Error, original: &Original, id: RequestId, answer: HeaderMap) -> Response<Body> {
+        let text = error.to_string();
+        let message = (self.config.error_message == Always::Always).then_some(text.as_str());
+        let mut response =
+            page::response(error.status(), original.uri.path(), original.accept.as_ref(), id, message);
+        append(response.headers_mut(), answer);
+        response
+    }
+
+    /// The end of every chain: where the exchange goes.
+    pub async fn send(&self, exchange: &mut Exchange) -> Result<Reply, Error> {
+        match std::mem::take(&mut exchange.target) {
+            Target::Upstream { origin, websocket } => self.call(exchange, &origin, websocket).await,
+            Target::Elsewhere { tls, host, port, websocket } => {
+                let origin = self.platform.upstreams.origin(tls, &host, port);
+                self.call(exchange, &origin, websocket).await
+            }
+            Target::Forward => {
+                let path = exchange.uri.clone();
+                self.forward(exchange, &path).await
+            }
+            Target::Nowhere => {
+                let headers = std::mem::take(&mut exchange.answer);
+                Ok(Reply::new(StatusCode::OK, headers, Body::empty()))
+            }
+            Target::Open => Err(Error::Unroutable("no step has chosen a target".to_owned())),
+            Target::Balanced | Target::Service(_) => {
+                Err(Error::Unroutable("the load balancer is switched off".to_owned()))
+            }
+        }
+    }
+
+    /// Dispatches the exchange once more, as a request for `path`. Its answer is final for everything around it.
+    pub fn forward<'a>(
+        &'a self,
+        exchange: &'a mut Exchange,
+        path: &'a PathAndQuery,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        Box::pin(async move {
+            if exchange.forwards >= MOST_FORWARDS {
+                return Err(Error::Unroutable(format!("forward: loops at {}", path.path())));
+            }
+            exchange.forwards += 1;
+            let snapshot = self.snapshot.load_full();
+            let mut found = Variables::default();
+            let original = Arc::clone(&exchange.original);
+            let route =
+                find(&snapshot.table, &exchange.method, path, &exchange.headers, &original, &mut found)
+                    .ok_or(Error::NoRoute)?;
+            let outer = std::mem::replace(&mut exchange.route, Arc::clone(&route));
+            exchange.uri = path.clone();
+            exchange.variables = found;
+            exchange.target = Target::Open;
+            let outcome = route.chain.run(exchange, self).await;
+            exchange.route = outer;
+            let mut reply = outcome?;
+            reply.committed = true;
+            Ok(reply)
+        })
+    }
+
+    async fn call(&self, exchange: &mut Exchange, origin: &Arc<Origin>, ws: bool) -> Result<Reply, Error> {
+        let route = Arc::clone(&exchange.route);
+        trusted::apply(exchange, &self.config);
+        let tunnel = exchange.upgrade.is_some() || ws;
+        hop_by_hop::remove(&mut exchange.headers, &self.config.hop_by_hop);
+        hop_by_hop::keep_trailers_for_grpc(&mut exchange.headers);
+        let host = match &exchange.host {
+            HostHeader::Target => Some(origin.host_header.clone()),
+            HostHeader::Preserve => exchange.original.host.clone(),
+            HostHeader::Set(value) => Some(value.clone()),
+        };
+        exchange.headers.insert(HOST, host.unwrap_or_else(|| origin.host_header.clone()));
+        let body = exchange.payload.send()?;
+        let sent = body.sent();
+        let mut request = http::Request::new(body);
+        *request.method_mut() = exchange.method.clone();
+        *request.uri_mut() = http::Uri::from(exchange.uri.clone());
+        // Whoever wants to send again has kept a copy.
+        *request.headers_mut() = std::mem::take(&mut exchange.headers);
+        if tunnel {
+            let upgrade = exchange.upgrade.take();
+            let mut reply =
+                self.platform.upstreams.websocket(origin, request, upgrade, route.connect_timeout).await?;
+            if reply.status != StatusCode::SWITCHING_PROTOCOLS {
+                hop_by_hop::remove(&mut reply.headers, &self.config.hop_by_hop);
+            }
+            append(&mut reply.headers, std::mem::take(&mut exchange.answer));
+            return Ok(reply);
+        }
+        let counted = exchange.instance.as_ref().map(|instance| instance.load().begin());
+        let timeouts = Timeouts { connect: route.connect_timeout, response: route.response_timeout };
+        let outcome = self.platform.upstreams.call(origin, request, sent, timeouts).await;
+        let response = match outcome {
+            Ok(mut response) => {
+                if let Some(counted) = counted {
+                    let ended =
+                        if response.status().is_server_error() { Ended::Failed } else { Ended::Answered };
+                    response.body_mut().count(counted, ended);
+                }
+                response
+            }
+            Err(error) => {
+                if let Some(counted) = counted {
+                    counted.end(Ended::Failed);
+                }
+                return Err(error);
+            }
+        };
+        let (head, body) = response.into_parts();
+        let mut headers = head.headers;
+        hop_by_hop::remove(&mut headers, &self.config.hop_by_hop);
+        if !exchange.answer.is_empty() {
+            let mut first = std::mem::take(&mut exchange.answer);
+            append(&mut first, headers);
+            headers = first;
+        }
+        Ok(Reply::new(head.status, headers, Body::new(body)))
+    }
+}
+
+fn find(
+    table: &Table,
+    method: &Method,
+    uri: &PathAndQuery,
+    headers: &HeaderMap,
+    original: &Original,
+    found: &mut Variables,
+) -> Option<Arc<Route>> {
+    let host = original.host.as_ref().map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let ask = Ask {
+        method,
+        path: uri.path(),
+        query: uri.query(),
+        headers,
+        host: host.as_ref().map(Cow::as_ref),
+        peer: original.peer.ip(),
+        now: Millis::now().0,
+        drawn: RefCell::default(),
+    };
+    table.find(&ask, found).map(Arc::clone)
+}
+
+/// HTTP/2 may send cookies one by one; HTTP/1.1 has one line.
+fn of_http2(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let lines: Vec<Cow<'_, str>> = crate::filter::texts(headers, &COOKIE).collect();
+    if let Some(value) = header_value(&lines.join("; ")) {
+        headers.insert(COOKIE, value);
+    }
+}
+
+/// What `java.net.URI` takes: other characters, and a `%` without two digits, are refused with 400.
+fn is_legal(uri: &PathAndQuery) -> bool {
+    let legal = |text: &str, brackets: bool| {
+        let bytes = text.as_bytes();
+        bytes.iter().enumerate().all(|(at, byte)| match byte {
+            b'%' => {
+                bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
+                    && bytes.get(at + 2).is_some_and(u8::is_ascii_hexdigit)
+            }
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
+            b'[' | b']' => brackets,
+            byte => byte.is_ascii_graphic(),
+        })
+    };
+    legal(uri.path(), false) && uri.query().is_none_or(|query| legal(query, true))
+}
+
+fn append(to: &mut HeaderMap, from: HeaderMap) {
+    let mut last = None;
+    for (name, value) in from {
+        if let Some(name) = name {
+            last = Some(name);
+        }
+        if let Some(name) = &last {
+            to.append(name.clone(), value);
+        }
+    }
+}
+
+/// A listener of both families shows IPv4 peers as `::ffff:a.b.c.d`; people write patterns for `a.b.c.d`.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn log(error: &Error, exchange: &Exchange) {
+    let status = error.status().as_u16();
+    if status >= 500 {
+        tracing::warn!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange failed");
+    } else {
+        tracing::debug!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange refused");
+    }
+}
+
+/// The service a destination balances over, for the actuator and traces.
+#[must_use]
+pub fn service_of(destination: &Destination) -> Option<&str> {
+    match destination {
+        Destination::Balanced { service, .. } => Some(service),
+        Destination::Upstream { .. }
+        | Destination::Forward(_)
+        | Destination::Nowhere
+        | Destination::Illegal(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::uri::PathAndQuery;
+
+    use super::is_legal;
+
+    #[test]
+    fn illegal_characters_of_a_target() {
+        for (uri, wanted) in [
+            ("/a%20b?c=d&e[0]=1", true),
+            ("/a;v=1/b:c@d", true),
+            ("/a%2", false),
+            ("/a%zz", false),
+            ("/a?x=%", false),
+            ("/a|b", false),
+            ("/a\"b", false),
+            ("/a?x={y}", false),
+            ("/a[0]", false),
+        ] {
+            let parsed: Result<PathAndQuery, _> = uri.parse();
+            assert_eq!(parsed.is_ok_and(|uri| is_legal(&uri)), wanted, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Routes added at run time through the actuator. They live as long as the process.
+
+use indexmap::IndexMap;
+use parking_lot::RwLock;
+
+use crate::route::Definition;
+
+/// Added definitions by id, in the order they came.
+#[derive(Debug, Default)]
+pub struct Memory(RwLock<IndexMap<String, Definition>>);
+
+impl Memory {
+    /// Adds one, or replaces the one of the same id.
+    pub fn put(&self, definition: Definition) {
+        self.0.write().insert(definition.id.clone(), definition);
+    }
+
+    /// `false` when there is none of that id.
+    pub fn remove(&self, id: &str) -> bool {
+        self.0.write().shift_remove(id).is_some()
+    }
+
+    #[must_use]
+    pub fn all(&self) -> Vec<Definition> {
+        self.0.read().values().cloned().collect()
+    }
+}

@@ -1,0 +1,5 @@
+//! Where definitions come from. One file per source; the refresh asks all of them and compiles the whole set.
+
+pub mod discovery;
+pub mod memory;
+pub mod properties;
