@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::Instance;
 use crate::discovery::Listing;
-use crate::pick::{Picker, Request};
-use crate::supplier::{Chain, Instances, Supplier};
+use crate::load::{Ended, InFlight};
+use crate::pick::{Picker, Request, RoundRobin};
+use crate::settings::ServiceSettings;
+use crate::supplier::{Chain, Ejection, Instances, Supplier};
+use crate::{Instance, pick, supplier};
 
 /// Chooses instances of one service. Made once per service and kept; choosing takes no lock.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub struct Balancer {
     service: String,
     chain: Chain,
     picker: Box<dyn Picker>,
+    ejection: Option<Arc<Ejection>>,
 }
 
 impl Balancer {
@@ -23,7 +26,29 @@ impl Balancer {
         steps: Vec<Box<dyn Supplier>>,
         picker: Box<dyn Picker>,
     ) -> Self {
-        Self { service: service.into(), chain: Chain::new(listing, steps), picker }
+        Self { service: service.into(), chain: Chain::new(listing, steps), picker, ejection: None }
+    }
+
+    /// The balancer that the settings of a service describe.
+    pub fn of_settings(
+        service: impl Into<String>,
+        listing: Arc<Listing>,
+        settings: &ServiceSettings,
+    ) -> Self {
+        let ejection = Arc::new(Ejection::new(settings.ejection.clone(), Arc::clone(&listing)));
+        let picker = pick::named(&settings.picker).unwrap_or_else(|| Box::new(RoundRobin::default()));
+        let mut balancer = Self::new(service, listing, supplier::steps(settings, &ejection), picker);
+        balancer.ejection = Some(ejection);
+        balancer
+    }
+
+    /// Notes how a call ended, and leaves the instance out for a while when it keeps failing. `refused`: not even a
+    /// connection came about.
+    pub fn ended(&self, call: InFlight, instance: &Instance, ended: Ended, refused: bool) {
+        call.end(ended);
+        if let Some(ejection) = self.ejection.as_ref().filter(|_| ended == Ended::Failed) {
+            ejection.failed(instance, refused);
+        }
     }
 
     /// The service it balances.

@@ -12,14 +12,14 @@ use wellspring_properties::{Environment, Problem};
 use wellspring_telemetry::Meters;
 
 use crate::balancer::Balancer;
+use crate::codes;
 use crate::discovery::{Composite, Discovery, Simple};
 use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
-use crate::http::{CallError, Options, RequestBuilder, balance};
+use crate::guard::{Guard, Guards};
+use crate::http::{Budget, CallError, Options, RequestBuilder, balance};
 use crate::metrics::Instruments;
-use crate::pick::RoundRobin;
 use crate::settings::{Configuration, LoadBalancerSettings, ServiceSettings};
 use crate::supplier::HealthChecked;
-use crate::{codes, pick, supplier};
 
 /// Calls services by name, and registers this process where a registry is configured. Cloning shares everything.
 #[derive(Clone)]
@@ -33,6 +33,7 @@ struct Inner {
     making: Mutex<()>,
     eureka: Option<Connection>,
     instruments: Instruments,
+    guards: Guards,
     registration: ArcSwapOption<Registration>,
     stop: CancellationToken,
 }
@@ -42,13 +43,21 @@ struct Inner {
 pub(crate) struct Service {
     pub(crate) balancer: Arc<Balancer>,
     pub(crate) settings: ServiceSettings,
+    pub(crate) budget: Budget,
 }
 
 impl Client {
     /// A client over a discovery source and an HTTP client of yours, with Spring's defaults and no registry.
     pub fn new(discovery: Arc<dyn Discovery>, http: reqwest::Client) -> Self {
         let stop = CancellationToken::new();
-        Self::assemble(discovery, http, LoadBalancerSettings::default(), None, &Meters::default(), stop)
+        Self::assemble(
+            discovery,
+            http,
+            LoadBalancerSettings::default(),
+            None,
+            (&Meters::default(), Guards::default()),
+            stop,
+        )
     }
 
     /// From `eureka.client.*`, `spring.cloud.discovery.*` and `spring.cloud.loadbalancer.*`. With a registry
@@ -81,7 +90,8 @@ impl Client {
                 Arc::new(Composite::new(sources))
             }
         };
-        Ok(Self::assemble(discovery, http, settings, connection, meters, stop))
+        let around = (meters, Guards::from_env(env)?);
+        Ok(Self::assemble(discovery, http, settings, connection, around, stop))
     }
 
     fn assemble(
@@ -89,7 +99,7 @@ impl Client {
         http: reqwest::Client,
         settings: LoadBalancerSettings,
         eureka: Option<Connection>,
-        meters: &Meters,
+        (meters, guards): (&Meters, Guards),
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -100,6 +110,7 @@ impl Client {
             making: Mutex::new(()),
             eureka,
             instruments: Instruments::new(meters.clone()),
+            guards,
             registration: ArcSwapOption::empty(),
             stop,
         }))
@@ -125,6 +136,11 @@ impl Client {
         self.service(service).settings.clone()
     }
 
+    /// The resilience patterns of a name: state, metrics, transitions by hand.
+    pub fn guard(&self, name: &str) -> Arc<Guard> {
+        self.0.guards.of(name)
+    }
+
     pub(crate) fn instruments(&self) -> &Instruments {
         &self.0.instruments
     }
@@ -142,14 +158,14 @@ impl Client {
         // Every service's words were checked when the client was made; a service of its own none are known for has
         // the global ones.
         let settings = self.0.settings.service(&service).unwrap_or_else(|_| ServiceSettings::default());
-        let picker = pick::named(&settings.picker).unwrap_or_else(|| Box::new(RoundRobin::default()));
         let mut listing = self.0.discovery.listing(&service);
         if settings.configuration == Configuration::HealthCheck {
             listing =
                 HealthChecked::start(listing, settings.health_check.clone(), &self.0.http, &self.0.stop);
         }
-        let balancer = Arc::new(Balancer::new(&*service, listing, supplier::steps(&settings), picker));
-        let made = Arc::new(Service { balancer, settings });
+        let balancer = Arc::new(Balancer::of_settings(&*service, listing, &settings));
+        let budget = Budget::new(settings.retry_budget);
+        let made = Arc::new(Service { balancer, settings, budget });
         let mut more = HashMap::clone(&all);
         more.insert(service, Arc::clone(&made));
         self.0.services.store(Arc::new(more));

@@ -15,6 +15,9 @@ pub const CONFIG_SERVER: &str = "WS-1305";
 /// A value cannot be decrypted here.
 pub const DECRYPT: &str = "WS-1306";
 
+/// Settings of a resilience pattern that cannot work.
+pub const RESILIENCE: &str = "WS-1307";
+
 /// All codes of this crate, in order.
 pub const CODES: &[Code] = &[
     Code {
@@ -46,5 +49,10 @@ pub const CODES: &[Code] = &[
         code: DECRYPT,
         title: "value cannot be decrypted",
         explanation: "A value begins with {cipher} and the key given by encrypt.* does not fit it. Without any encrypt.* key such values are left as they are.",
+    },
+    Code {
+        code: RESILIENCE,
+        title: "resilience setting cannot work",
+        explanation: "A setting below resilience4j.* is outside of what the pattern can work with, or baseConfig names a set of settings that is not there or that is its own base.",
     },
 ];

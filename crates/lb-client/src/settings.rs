@@ -10,7 +10,9 @@ use wellspring_properties::value;
 use wellspring_properties::{Environment, Problem};
 
 use crate::codes;
+use crate::http::BudgetSettings;
 use crate::http::retry::{Backoff, RetryPolicy};
+use crate::supplier::EjectionSettings;
 
 /// One layer: what is absent is the business of the layer below.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -142,6 +144,10 @@ pub struct ServiceSettings {
     pub x_forwarded: bool,
     /// Name of the picker.
     pub picker: String,
+    /// When instances are left out.
+    pub ejection: EjectionSettings,
+    /// How many retries may be made in all.
+    pub retry_budget: BudgetSettings,
 }
 
 impl Default for ServiceSettings {
@@ -158,6 +164,8 @@ impl Default for ServiceSettings {
             subset: (String::new(), crate::supplier::DEFAULT_SIZE),
             x_forwarded: false,
             picker: "round-robin".to_owned(),
+            ejection: EjectionSettings::default(),
+            retry_budget: BudgetSettings::default(),
         }
     }
 }
@@ -192,6 +200,8 @@ pub struct LoadBalancerSettings {
 #[serde(default, rename_all = "kebab-case")]
 struct Pickers {
     picker: Option<String>,
+    ejection: EjectionSettings,
+    retry_budget: BudgetSettings,
     clients: IndexMap<String, Picker>,
 }
 
@@ -289,6 +299,8 @@ impl LoadBalancerSettings {
             ),
             x_forwarded: pick(&own.x_forwarded.enabled, &global.x_forwarded.enabled).unwrap_or_default(),
             picker,
+            ejection: self.pickers.ejection.clone(),
+            retry_budget: self.pickers.retry_budget,
         })
     }
 }

@@ -174,3 +174,43 @@ async fn instances_that_are_not_healthy_are_not_chosen() {
     let back = async || (balancer.candidates(&request).len() == 2).then_some(());
     wellspring_test_support::poll::until_some("both back", Duration::from_secs(5), back).await;
 }
+
+#[tokio::test]
+async fn a_breaker_named_like_the_service_opens_and_says_so() {
+    let fake = Fake::start().await;
+    fake.answers("GET /", 500, "");
+    let settings = [
+        ("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "4"),
+        ("resilience4j.circuitbreaker.instances.orders.wait-duration-in-open-state", "50ms"),
+        ("resilience4j.circuitbreaker.instances.orders.permitted-number-of-calls-in-half-open-state", "1"),
+    ];
+    let client = client(&[fake.url()], &settings);
+    for _ in 0..4 {
+        assert_eq!(client.get("lb://orders/").send().await.unwrap().status(), 500);
+    }
+    let refused = client.get("lb://orders/").send().await.unwrap_err();
+    assert_eq!(refused.to_string(), "CircuitBreaker 'orders' is OPEN and does not permit further calls");
+    assert_eq!(fake.asked().len(), 4);
+    fake.answers("GET /", 200, "");
+    tokio::time::sleep(Duration::from_millis(80)).await;
+    assert_eq!(client.get("lb://orders/").send().await.unwrap().status(), 200);
+    assert_eq!(client.guard("orders").breaker.as_ref().unwrap().state().to_string(), "CLOSED");
+}
+
+#[tokio::test]
+async fn a_named_retry_and_time_limiter_go_around_the_call() {
+    let fake = Fake::start().await;
+    fake.answers("POST /", 503, "");
+    let settings = [
+        ("resilience4j.retry.instances.patient.max-attempts", "3"),
+        ("resilience4j.retry.instances.patient.wait-duration", "1ms"),
+        ("resilience4j.timelimiter.instances.hasty.timeout-duration", "50ms"),
+    ];
+    let known = client(&[fake.url()], &settings);
+    let last = known.post("lb://orders/").resilience("patient").send().await.unwrap();
+    assert_eq!((last.status().as_u16(), fake.asked().len()), (503, 3));
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = client(&[format!("http://{}", silent.local_addr().unwrap())], &settings);
+    let late = silent.post("lb://orders/").resilience("hasty").send().await.unwrap_err();
+    assert!(matches!(late, CallError::Rejected(_)), "{late:?}");
+}

@@ -26,13 +26,15 @@ pub struct RequestBuilder {
     address: String,
     outgoing: Outgoing,
     hint: Option<String>,
+    key: Option<String>,
+    resilience: Option<String>,
     mistake: Option<String>,
 }
 
 impl RequestBuilder {
     pub(crate) fn new(client: Client, method: Method, address: String) -> Self {
         let outgoing = Outgoing { method, headers: HeaderMap::new(), body: None, timeout: None };
-        Self { client, address, outgoing, hint: None, mistake: None }
+        Self { client, address, outgoing, hint: None, key: None, resilience: None, mistake: None }
     }
 
     /// Adds a header.
@@ -84,6 +86,18 @@ impl RequestBuilder {
         self
     }
 
+    /// Calls with the same key go to the same instance, where the picker is `consistent-hash`.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Takes the resilience patterns of this name instead of those named like the service.
+    pub fn resilience(mut self, name: impl Into<String>) -> Self {
+        self.resilience = Some(name.into());
+        self
+    }
+
     /// Prefers instances with this metadata `hint`.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -99,15 +113,14 @@ impl RequestBuilder {
     /// # Errors
     /// When no instance answered.
     pub async fn send(self) -> Result<Response, CallError> {
-        if let Some(message) = self.mistake {
-            return Err(CallError::Request { message });
+        if let Some(message) = &self.mistake {
+            return Err(CallError::Request { message: message.clone() });
         }
-        match self.client.balanced_service(&self.address)? {
-            Some(service) => self.send_balanced(&service).await,
-            None => {
-                let host = uri::service_of(&self.address)?;
-                self.outgoing.send(&self.client, &host, &self.address, &[]).await
-            }
+        let service = self.client.balanced_service(&self.address)?;
+        let named = self.resilience.as_deref().or(service.as_deref());
+        match named.map(|name| self.client.guard(name)) {
+            Some(guard) => self.send_guarded(&guard, service.as_deref()).await,
+            None => self.send_direct().await,
         }
     }
 
@@ -125,9 +138,15 @@ impl RequestBuilder {
         serde_json::from_slice(&body).map_err(|error| CallError::Body { target, message: error.to_string() })
     }
 
-    async fn send_balanced(&self, service: &str) -> Result<Response, CallError> {
+    pub(super) async fn send_direct(&self) -> Result<Response, CallError> {
+        let host = uri::service_of(&self.address)?;
+        self.outgoing.send(&self.client, &host, &self.address, &[]).await
+    }
+
+    pub(super) async fn send_balanced(&self, service: &str) -> Result<Response, CallError> {
         let known = self.client.service(service);
         let policy = &known.settings.retry;
+        known.budget.deposit();
         let mut attempts = Attempts::new(policy, &self.outgoing.method);
         let mut instance: Option<Instance> = None;
         let mut again = Next::Other;
@@ -139,7 +158,7 @@ impl RequestBuilder {
                         headers: Some(&self.outgoing.headers),
                         previous: previous.as_ref().filter(|_| policy.avoid_previous_instance),
                         hint: self.hint.as_deref(),
-                        key: None,
+                        key: self.key.as_deref(),
                     };
                     let none = || CallError::NoInstance { service: service.to_owned() };
                     known.balancer.choose(&request).ok_or_else(none)?
@@ -149,18 +168,20 @@ impl RequestBuilder {
             let call = current.load().begin();
             let more = self.additions(&known.settings, &current);
             let outcome = self.outgoing.send(&self.client, service, &address, &more).await;
-            call.end(match &outcome {
+            let ended = match &outcome {
                 Ok(response) if !response.status().is_server_error() => Ended::Answered,
                 Err(error) if !error.is_connection_failure() => Ended::Abandoned,
                 _ => Ended::Failed,
-            });
+            };
+            let refused = matches!(outcome, Err(CallError::Refused { .. }));
+            known.balancer.ended(call, &current, ended, refused);
             let failure = match &outcome {
                 Ok(response) => Failure::Status(response.status().as_u16()),
                 Err(error) if error.is_connection_failure() => Failure::Connection,
                 Err(_) => Failure::Other,
             };
             again = attempts.failed(failure);
-            if again == Next::Stop {
+            if again == Next::Stop || !known.budget.withdraw() {
                 return outcome;
             }
             tokio::time::sleep(attempts.wait()).await;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use thiserror::Error;
+use wellspring_resilience::Rejection;
 
 use super::AddressError;
 
@@ -45,6 +46,9 @@ pub enum CallError {
         #[source]
         source: reqwest::Error,
     },
+    /// A resilience pattern refused the call, or gave up waiting: open, full, too fast, too slow.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
     /// The request cannot be built: a header, the query or the body.
     #[error("request cannot be sent: {message}")]
     Request {
@@ -93,6 +97,7 @@ impl CallError {
             Self::Refused { .. } => "Refused",
             Self::TimedOut { .. } => "TimedOut",
             Self::Broken { .. } => "Broken",
+            Self::Rejected(_) => "Rejected",
             Self::Request { .. } => "Request",
             Self::Reply { .. } => "Reply",
             Self::Body { .. } => "Body",

@@ -2,12 +2,15 @@
 
 mod attempt;
 pub(crate) mod balance;
+mod budget;
 mod client;
 mod error;
+mod guarded;
 pub mod retry;
 mod uri;
 
 pub use balance::{RequestBuilder, Response};
+pub use budget::{Budget, BudgetSettings};
 pub use client::{Options, client};
 pub use error::CallError;
 pub use uri::{AddressError, real_address};

@@ -1,5 +1,8 @@
 //! One instance out of the candidates. One file per way; `named` is the table.
 
+mod consistent_hash;
+mod least_requests;
+mod peak_ewma;
 mod random;
 mod round_robin;
 
@@ -7,6 +10,9 @@ use std::fmt;
 
 use http::HeaderMap;
 
+pub use consistent_hash::ConsistentHash;
+pub use least_requests::LeastRequests;
+pub use peak_ewma::PeakEwma;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 
@@ -21,7 +27,7 @@ pub struct Request<'a> {
     pub previous: Option<&'a Instance>,
     /// A hint given by the caller; the header wins over it, it wins over the configured one.
     pub hint: Option<&'a str>,
-    /// What calls with the same key have in common (consistent hash); without it such pickers take the path.
+    /// What calls for the same instance have in common (consistent hash).
     pub key: Option<&'a str>,
 }
 
@@ -32,13 +38,16 @@ pub trait Picker: fmt::Debug + Send + Sync {
 }
 
 /// Names of the pickers, as `wellspring.loadbalancer.picker` and its per-service form take them.
-pub const NAMES: [&str; 2] = ["round-robin", "random"];
+pub const NAMES: [&str; 5] = ["round-robin", "random", "least-requests", "peak-ewma", "consistent-hash"];
 
 /// The picker of that name.
 pub fn named(name: &str) -> Option<Box<dyn Picker>> {
     match name {
         "round-robin" => Some(Box::new(RoundRobin::default())),
         "random" => Some(Box::new(Random)),
+        "least-requests" => Some(Box::new(LeastRequests)),
+        "peak-ewma" => Some(Box::new(PeakEwma)),
+        "consistent-hash" => Some(Box::new(ConsistentHash)),
         _ => None,
     }
 }

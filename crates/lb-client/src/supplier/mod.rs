@@ -4,6 +4,7 @@
 //! are done for each call.
 
 mod chain;
+mod ejection;
 mod health_check;
 mod hint;
 mod retry_aware;
@@ -18,6 +19,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use chain::Chain;
+pub(crate) use ejection::Ejected;
+pub use ejection::{Ejection, EjectionSettings};
 pub use health_check::HealthChecked;
 pub use hint::Hint;
 pub use retry_aware::RetryAware;

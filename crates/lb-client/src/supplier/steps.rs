@@ -1,12 +1,17 @@
 //! The ready chains of `spring.cloud.loadbalancer.configurations`.
 
-use super::{Hint, RetryAware, SameInstance, StickyCookie, Subset, Supplier, Weighted, ZonePreference};
+use std::sync::Arc;
+
+use super::{
+    Ejected, Ejection, Hint, RetryAware, SameInstance, StickyCookie, Subset, Supplier, Weighted,
+    ZonePreference,
+};
 use crate::settings::{Configuration, ServiceSettings};
 
 /// The steps that the settings of a service ask for, from the registry outwards.
 ///
 /// Spring has the hint only in code; here it is part of every chain, since it does nothing unless a call brings one.
-pub fn steps(settings: &ServiceSettings) -> Vec<Box<dyn Supplier>> {
+pub fn steps(settings: &ServiceSettings, ejection: &Arc<Ejection>) -> Vec<Box<dyn Supplier>> {
     let mut steps: Vec<Box<dyn Supplier>> = match settings.configuration {
         // Health checks happen before the list comes here.
         Configuration::Default | Configuration::HealthCheck => Vec::new(),
@@ -17,6 +22,7 @@ pub fn steps(settings: &ServiceSettings) -> Vec<Box<dyn Supplier>> {
         Configuration::Subset => vec![Box::new(Subset::new(&settings.subset.0, settings.subset.1))],
     };
     steps.push(Box::new(Hint::new(&*settings.hint_header, settings.hint.clone())));
+    steps.push(Box::new(Ejected(Arc::clone(ejection))));
     if settings.retry.avoid_previous_instance {
         steps.push(Box::new(RetryAware));
     }

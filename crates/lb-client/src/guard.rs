@@ -1,0 +1,167 @@
+//! Resilience4j's patterns around calls: the instances that `resilience4j.*` names, in one order:
+//! retry( breaker( rate limiter( time limiter( bulkhead( the call ))))).
+//!
+//! A call to a service has the instances named like the service, or those that the call names itself.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use wellspring_properties::{Environment, Problem, PropertySource};
+use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
+use wellspring_resilience::{Bulkhead, CircuitBreaker, ErrorLists, Named, RateLimiter, Retry, TimeLimiter};
+
+use crate::codes;
+
+/// The patterns of one name; those that are not configured are absent.
+#[derive(Debug, Default)]
+pub struct Guard {
+    /// Outermost: calls again.
+    pub retry: Option<Retry>,
+    /// Refuses while the callee fails.
+    pub breaker: Option<CircuitBreaker>,
+    /// Which errors the breaker counts.
+    pub(crate) errors: ErrorLists,
+    /// Waits for, or refuses, what comes too fast.
+    pub limiter: Option<RateLimiter>,
+    /// Gives up.
+    pub time: Option<TimeLimiter>,
+    /// Innermost: bounds what is under way.
+    pub bulkhead: Option<Bulkhead>,
+}
+
+/// All guards, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Guards {
+    made: HashMap<String, Arc<Guard>>,
+    /// For names without settings, shared.
+    none: Arc<Guard>,
+}
+
+impl Guards {
+    /// Reads and makes every instance that is named in the settings.
+    pub(crate) fn from_env(env: &Environment) -> Result<Self, Problem> {
+        let mut guards: HashMap<String, Guard> = HashMap::new();
+        each(env, "circuitbreaker", |name, breaker: CircuitBreaker| {
+            let guard = guards.entry(name).or_default();
+            let config: CircuitBreakerConfig = breaker.config();
+            guard.errors = config.errors();
+            guard.breaker = Some(breaker);
+        })?;
+        each(env, "retry", |name, retry| guards.entry(name).or_default().retry = Some(retry))?;
+        each(env, "ratelimiter", |name, limiter| guards.entry(name).or_default().limiter = Some(limiter))?;
+        each(env, "timelimiter", |name, time| guards.entry(name).or_default().time = Some(time))?;
+        each(env, "bulkhead", |name, bulkhead| guards.entry(name).or_default().bulkhead = Some(bulkhead))?;
+        let made = guards.into_iter().map(|(name, guard)| (name, Arc::new(guard))).collect();
+        Ok(Self { made, none: Arc::default() })
+    }
+
+    /// The guard of a name; one that does nothing when none of its patterns is configured.
+    pub(crate) fn of(&self, name: &str) -> Arc<Guard> {
+        Arc::clone(self.made.get(name).unwrap_or(&self.none))
+    }
+}
+
+/// Makes the instances of one pattern.
+fn each<P>(env: &Environment, pattern: &str, mut with: impl FnMut(String, P)) -> Result<(), Problem>
+where
+    P: Named + Debug,
+    P::Config: DeserializeOwned,
+{
+    let root = format!("resilience4j.{pattern}");
+    let instances: IndexMap<String, IndexMap<String, String>> = env.bind(&format!("{root}.instances"))?;
+    for (name, own) in instances {
+        let config: P::Config = layered(env, &root, &name, own)?.bind("instance")?;
+        let made = P::make(&name, config).map_err(|invalid| {
+            let key = format!("{root}.instances.{name}.{}", invalid.setting);
+            Problem::new(codes::RESILIENCE, format!("{key} must be {}", invalid.wanted))
+                .at(env.origin(&key))
+                .found(env.get(&key).unwrap_or_default())
+        })?;
+        with(name, made);
+    }
+    Ok(())
+}
+
+/// An instance's own settings over those of its base, key by key; without a base over `configs.default`.
+fn layered(
+    env: &Environment,
+    root: &str,
+    name: &str,
+    own: IndexMap<String, String>,
+) -> Result<Environment, Problem> {
+    let mut seen = Vec::new();
+    let mut sources = Vec::new();
+    let mut next = Some(own);
+    while let Some(layer) = next {
+        let keys = layer.iter().map(|(key, value)| (format!("instance.{key}"), value.clone()));
+        let source = PropertySource::of_pairs(format!("{root} {name}"), keys);
+        let named = Environment::new(vec![source.clone()], Vec::new()).get("instance.base-config");
+        sources.push(source);
+        let base = named.or_else(|| seen.is_empty().then(|| "default".to_owned()));
+        next = match base {
+            Some(base) if seen.contains(&base) => {
+                let message = format!("{root}.configs.{base} is its own base");
+                return Err(Problem::new(codes::RESILIENCE, message));
+            }
+            Some(base) => {
+                let prefix = format!("{root}.configs.{base}");
+                if !env.contains(&prefix) && base != "default" {
+                    let message = format!("{root}.instances.{name} names a base that is not there");
+                    return Err(Problem::new(codes::RESILIENCE, message).found(base));
+                }
+                let layer = env.bind(&prefix)?;
+                seen.push(base);
+                Some(layer)
+            }
+            None => None,
+        };
+    }
+    Ok(Environment::new(sources, Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(vec![PropertySource::of_pairs("test", pairs.iter().copied())], vec![])
+    }
+
+    #[test]
+    fn an_instance_lies_over_its_base_key_by_key() {
+        let guards = Guards::from_env(&env(&[
+            ("resilience4j.circuitbreaker.configs.default.slidingWindowSize", "50"),
+            ("resilience4j.circuitbreaker.configs.strict.failure-rate-threshold", "10"),
+            ("resilience4j.circuitbreaker.instances.orders.baseConfig", "strict"),
+            ("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "20"),
+            ("resilience4j.circuitbreaker.instances.stock.minimum-number-of-calls", "5"),
+            ("resilience4j.timelimiter.instances.orders.timeout-duration", "2s"),
+        ]))
+        .unwrap();
+        let orders = guards.of("orders");
+        let config = orders.breaker.as_ref().unwrap().config();
+        assert_eq!((config.sliding_window_size, config.failure_rate_threshold), (20, 10.0));
+        assert_eq!(orders.time.as_ref().unwrap().config().timeout_duration, Duration::from_secs(2));
+        let config = guards.of("stock").breaker.as_ref().unwrap().config();
+        assert_eq!((config.sliding_window_size, config.minimum_number_of_calls), (50, 5));
+        assert!(guards.of("other").breaker.is_none());
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_problems() {
+        let zero = [("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "0")];
+        assert_eq!(Guards::from_env(&env(&zero)).unwrap_err().code, codes::RESILIENCE);
+        let circle = [
+            ("resilience4j.retry.configs.a.base-config", "a"),
+            ("resilience4j.retry.instances.orders.base-config", "a"),
+        ];
+        assert_eq!(Guards::from_env(&env(&circle)).unwrap_err().code, codes::RESILIENCE);
+        let missing = [("resilience4j.retry.instances.orders.base-config", "b")];
+        assert_eq!(Guards::from_env(&env(&missing)).unwrap_err().found.as_deref(), Some("b"));
+    }
+}
