@@ -21,8 +21,6 @@ codes! {
         "Levels are OFF, ERROR, WARN, INFO, DEBUG and TRACE.";
     TRACING = "WS-1521", "tracing setting cannot be used",
         "Propagation types are W3C, B3 and B3_MULTI; the sampling probability lies between 0.0 and 1.0; OTLP is sent over http, not grpc; endpoints are complete URLs.";
-    TLS = "WS-1531", "TLS settings cannot be used",
-        "A certificate, key or store named by server.ssl or spring.ssl.bundle cannot be read, or does not fit the others. The message names the file and what is wrong with it.";
     SECURITY = "WS-1541", "credentials cannot be used",
         "spring.security.user.password is plain text, or {noop} followed by it. Other encodings are not supported.";
     ENDPOINT = "WS-1551", "actuator setting cannot be used",

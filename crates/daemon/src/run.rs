@@ -22,7 +22,7 @@ use crate::actuator::{self, Actuator, HealthView};
 use crate::boot::Boot;
 use crate::front::Front;
 use crate::management::{self, Management};
-use crate::serve::{self, Server, Serving, Shutdown};
+use crate::serve::{self, Server, Serving, Shutdown, Tls};
 use crate::{App, Context, Health, Service, StartError, Tasks, indicators, instruments, join, logging};
 use crate::{settings, tracing_settings};
 
@@ -82,6 +82,7 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
     )?;
     let management = Management::from_env(&env, &server)?;
     let context = context(&boot, env, name, local_addr)?;
+    let tls = Tls::from_env(&context.env, "server.ssl", &context.tasks)?;
     logs.count_into(&context.meters);
     instruments::install(&context.meters, began);
     indicators::install(&context, &boot)?;
@@ -98,11 +99,12 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
         Management::Own { port, address, base_path } => {
             let key = boot.key("management.server.port");
             let bound = serve::bind(address, port, server.tomcat.accept_count, &context.name, &key)?;
+            let tls = Tls::from_env(&context.env, "management.server.ssl", &context.tasks)?;
             let own = front.clone().at(base_path).with_actuator(&context);
-            (front.serving(service), Some(Serving::start(bound.0, bound.1, Arc::new(own), &server)))
+            (front.serving(service), Some(Serving::start(bound, Arc::new(own), &server, tls)))
         }
     };
-    let public = Serving::start(listener, local_addr, Arc::new(public), &server);
+    let public = Serving::start((listener, local_addr), Arc::new(public), &server, tls);
     let grace = lifecycle.timeout_per_shutdown_phase;
     let running = Running { context, public, management, grace, shutdown: server.shutdown, asked };
     running.become_ready(began).await?;

@@ -40,12 +40,20 @@ pub(crate) fn endpoint(env: &Environment, build: Build) -> Result<Endpoint, Prob
 }
 
 fn build_info(build: &Build) -> Value {
-    json!({
-        "artifact": build.name,
-        "name": build.name,
-        "version": build.version,
-        "group": "wellspring",
-    })
+    let mut info = Map::new();
+    info.insert("artifact".to_owned(), json!(build.name));
+    info.insert("name".to_owned(), json!(build.name));
+    // The linker wrote the program when it was built.
+    let built = std::env::current_exe().and_then(std::fs::metadata).and_then(|file| file.modified());
+    let since = built.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    if let Some(millis) = since.and_then(|since| i64::try_from(since.as_millis()).ok())
+        && let Ok(time) = jiff::Timestamp::from_millisecond(millis)
+    {
+        info.insert("time".to_owned(), json!(format!("{time:.3}")));
+    }
+    info.insert("version".to_owned(), json!(build.version));
+    info.insert("group".to_owned(), json!("wellspring"));
+    Value::Object(info)
 }
 
 fn os_info() -> Value {

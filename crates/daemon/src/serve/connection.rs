@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::framing::Guarded;
+use super::tls::Tls;
 use super::{Handler, Server};
 use crate::front::Front;
 use crate::service::Peer;
@@ -24,10 +25,11 @@ pub(super) struct Protocol {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     patience: Duration,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Protocol {
-    pub(super) fn new(settings: &Server) -> Self {
+    pub(super) fn new(settings: &Server, tls: Option<Arc<Tls>>) -> Self {
         let head = usize::try_from(settings.max_http_request_header_size).unwrap_or(usize::MAX);
         let patience = settings.tomcat.connection_timeout;
         let mut http1 = http1::Builder::new();
@@ -39,11 +41,11 @@ impl Protocol {
             // A peer that vanished without a word is noticed.
             .keep_alive_interval(Duration::from_secs(60))
             .keep_alive_timeout(Duration::from_secs(20));
-        Self { http1, http2, patience }
+        Self { http1, http2, patience, tls }
     }
 
     pub(super) fn is_secure(&self) -> bool {
-        false
+        self.tls.is_some()
     }
 
     pub(super) async fn serve(
@@ -56,6 +58,13 @@ impl Protocol {
         // Answers are written whole; waiting for more to send would only delay them.
         stream.set_nodelay(true)?;
         let handler = Handler { front, peer };
+        if let Some(tls) = &self.tls {
+            let (stream, h2) = tokio::select! {
+                secured = tokio::time::timeout(self.patience, tls.accept(stream)) => secured??,
+                () = draining.cancelled() => return Ok(()),
+            };
+            return self.converse(stream, h2, handler, draining).await;
+        }
         let h2 = tokio::select! {
             h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2??,
             () = draining.cancelled() => return Ok(()),

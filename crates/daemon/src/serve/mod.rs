@@ -7,6 +7,7 @@ mod connection;
 mod framing;
 mod listen;
 mod settings;
+mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use tracing::{debug, warn};
 
 pub(crate) use listen::bind;
 pub(crate) use settings::{Server, Shutdown};
+pub(crate) use tls::Tls;
 
 use crate::front::Front;
 use crate::observe::Observed;
@@ -39,14 +41,14 @@ pub(crate) struct Serving {
 impl Serving {
     /// Begins to accept.
     pub(crate) fn start(
-        listener: TcpListener,
-        local_addr: SocketAddr,
+        (listener, local_addr): (TcpListener, SocketAddr),
         front: Arc<Front>,
         settings: &Server,
+        tls: Option<Arc<Tls>>,
     ) -> Self {
         let draining = CancellationToken::new();
         let connections = TaskTracker::new();
-        let protocol = Arc::new(Protocol::new(settings));
+        let protocol = Arc::new(Protocol::new(settings, tls));
         let secure = protocol.is_secure();
         let acceptor = Acceptor {
             listener,

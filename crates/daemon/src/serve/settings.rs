@@ -1,5 +1,6 @@
 //! `server.*`: where and how the application listens.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: Shutdown,
     pub(crate) servlet: Servlet,
     pub(crate) tomcat: Tomcat,
+    /// Read by `Tls`; named here so that it is not called unknown.
+    pub(crate) ssl: HashMap<String, String>,
     /// Read by the error page; named here so that it is not called unknown.
     pub(crate) error: crate::error_page::Included,
 }
@@ -62,6 +65,7 @@ impl Default for Server {
             shutdown: Shutdown::default(),
             servlet: Servlet::default(),
             tomcat: Tomcat::default(),
+            ssl: HashMap::new(),
             error: crate::error_page::Included::default(),
         }
     }
