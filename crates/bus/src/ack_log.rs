@@ -180,9 +180,10 @@ impl AckLog {
         Some(record)
     }
 
-    /// Takes a change back from disk.
+    /// Takes a change back from disk. One that is known already changes nothing.
     pub fn apply(&mut self, record: Record) {
         match record {
+            Record::Sent(entry) if self.entries.contains_key(&entry.id) => {}
             Record::Sent(entry) => {
                 for (by, at) in &entry.acknowledged {
                     self.hear(*at, by);
@@ -205,7 +206,9 @@ impl AckLog {
                 }
             }
             Record::Resent { of, resend } => {
-                if let Some(entry) = self.entries.get_mut(&of) {
+                if let Some(entry) = self.entries.get_mut(&of)
+                    && !entry.resends.contains(&resend)
+                {
                     self.resent.insert(resend.id.clone(), of);
                     entry.resends.push(resend);
                 }

@@ -3,11 +3,14 @@
 //! With RabbitMQ, everything that its subscribers send goes there, and what comes from there goes to them: Rust and JVM
 //! services share one bus.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use tracing::info;
 use wellspring_daemon::health::Component;
 use wellspring_daemon::{App, Context};
+use wellspring_lb_client::discovery::Discovery;
 use wellspring_properties::Problem;
 
 use crate::bus::{Bus, Options, Scope};
@@ -20,7 +23,7 @@ use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 use crate::transport::{State, Transport};
 use crate::webhook::Monitor;
-use crate::{admin, http, join, metrics};
+use crate::{admin, http, journal, metrics};
 
 /// The daemon, not started yet.
 pub fn app() -> App {
@@ -44,6 +47,11 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
         draining: cx.tasks.draining(),
     };
     let bus = Bus::start(options, transport);
+    keep_board(&cx, &bus).await?;
+    let discovery = cx.client.discovery();
+    bus.expect(move || instances(&*discovery));
+    bus.on_refresh(cx.refresher.clone());
+    bus.on_shutdown(cx.tasks.stop_request());
     report_health(&cx, &bus);
     http::mount(&cx.actuator, &bus)?;
     admin::mount(&cx, &bus)?;
@@ -56,18 +64,39 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     Ok(router)
 }
 
+/// `wellspring.bus.acks.file`.
+async fn keep_board(cx: &Context, bus: &Bus) -> anyhow::Result<()> {
+    let board = &bus.inner.own.acks;
+    if board.file.is_empty() {
+        return Ok(());
+    }
+    let kept = journal::keep(bus, Path::new(&board.file), board.events).await;
+    let journal = kept.with_context(|| format!("wellspring.bus.acks.file: {} cannot be used", board.file))?;
+    cx.tasks.spawn_to_end(journal.run(bus.clone(), cx.tasks.token()));
+    Ok(())
+}
+
+/// Everyone whom the registry knows, as `application:port`.
+fn instances(discovery: &dyn Discovery) -> Vec<String> {
+    let of = |service: String| {
+        let instances = discovery.instances(&service);
+        instances.iter().map(|instance| format!("{service}:{}", instance.port())).collect::<Vec<_>>()
+    };
+    discovery.services().into_iter().flat_map(of).collect()
+}
+
 /// The daemon's own way; whatever it is, `exchange` has all that it delivers.
 fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc<dyn Transport>, Problem> {
     Ok(match options.own.choice(&cx.env)? {
         #[cfg(feature = "amqp")]
         Choice::Amqp => {
-            let broker = Amqp::from_env(&cx.env, &options.config, &options.id)?;
+            let broker = Amqp::from_env(&cx.env, options)?;
             Arc::new(Bridge::start(Arc::new(broker), exchange.clone()))
         }
         Choice::Sse => {
             // A daemon behind a daemon: acks are for its own board.
-            let client = join::plain_client()?;
-            Arc::new(Bridge::start(Arc::new(Sse::connect(client, &options.own.url, true)), exchange.clone()))
+            let upstream = Sse::connect(cx.client.clone(), &options.own.url, true);
+            Arc::new(Bridge::start(Arc::new(upstream), exchange.clone()))
         }
         // Without the feature, `choice` has refused AMQP.
         _ => Arc::new(exchange.clone()),

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wellspring_lb_client::config::Refresher;
 use wellspring_wire::Millis;
 use wellspring_wire::bus::{Event, Payload, RemoteEvent};
 
@@ -217,6 +218,28 @@ impl Bus {
     {
         if self.inner.config.refresh.enabled {
             self.on(listener::refresh::Refresh::new(reload));
+        }
+    }
+
+    /// Lets the configuration follow the bus: refresh events load it again, environment changes are laid over it; each unless
+    /// `spring.cloud.bus.refresh.enabled` or `….env.enabled` is false.
+    ///
+    /// ```no_run
+    /// # fn example(bus: &wellspring_bus::Bus, refresher: wellspring_lb_client::config::Refresher) {
+    /// bus.on_refresh(refresher);
+    /// # }
+    /// ```
+    pub fn on_refresh(&self, refresher: Refresher) {
+        let setter = refresher.clone();
+        self.on_refresh_call(move || {
+            let refresher = refresher.clone();
+            Box::pin(async move { refresher.refresh().await.map_err(|problem| Failure::new(problem.line())) })
+        });
+        if self.inner.config.env.enabled {
+            self.on(listener::environment::Environment::new(move |values| {
+                setter.set(values);
+                Box::pin(std::future::ready(Ok(())))
+            }));
         }
     }
 

@@ -66,6 +66,10 @@ pub struct Own {
     pub confirm_timeout: Duration,
     /// A larger message is refused.
     pub max_message_size: value::DataSize,
+    /// After RabbitMQ was away, messages wait this long until other applications have come back; Spring's take up to 5 s. A
+    /// bare number is seconds.
+    #[serde(deserialize_with = "value::duration_seconds::deserialize")]
+    pub settle_time: Duration,
     /// After the connection was away, refresh once: events may have been missed.
     pub refresh_after_gap: bool,
     /// The daemon's ack board.
@@ -185,6 +189,7 @@ impl Default for Own {
             url: String::new(),
             confirm_timeout: Duration::from_secs(5),
             max_message_size: value::DataSize(1 << 20),
+            settle_time: Duration::from_secs(6),
             refresh_after_gap: true,
             acks: Board::default(),
         }

@@ -57,7 +57,7 @@ impl Bus {
                 Arc::new(Sse::connect(client, &options.own.url, options.config.trace.enabled))
             }
             #[cfg(feature = "amqp")]
-            Choice::Amqp => Arc::new(Amqp::from_env(env, &options.config, &options.id)?),
+            Choice::Amqp => Arc::new(Amqp::from_env(env, &options)?),
             // Without the feature, `choice` has refused AMQP.
             _ => Arc::new(Exchange::new()),
         };
@@ -75,7 +75,7 @@ fn checked(env: &Environment) -> Result<Own, Problem> {
     }
 }
 
-pub(crate) fn plain_client() -> Result<Client, Problem> {
+fn plain_client() -> Result<Client, Problem> {
     let options = http::Options { read_timeout: Some(SILENCE), ..http::Options::default() };
     let http = http::client(options)
         .map_err(|error| Problem::new(codes::UNSUPPORTED, format!("HTTP client cannot be made: {error}")))?;

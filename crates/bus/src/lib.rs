@@ -34,6 +34,8 @@ mod events;
 pub mod http;
 mod inbox;
 mod join;
+#[cfg(feature = "server")]
+mod journal;
 pub mod listener;
 pub mod metrics;
 pub mod transport;

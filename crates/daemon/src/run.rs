@@ -86,7 +86,7 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
     logs.count_into(&context.meters);
     instruments::install(&context.meters, began);
     indicators::install(&context, &boot)?;
-    let asked = CancellationToken::new();
+    let asked = context.tasks.stop_request();
     let health = HealthView::new(&context.env, context.health.clone())?;
     actuator::mount(&context, &health, &logs, &app, &asked)?;
     let service = build(&mut app, &context).await?;

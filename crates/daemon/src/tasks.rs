@@ -13,6 +13,7 @@ pub struct Tasks {
     tracker: TaskTracker,
     stopped: CancellationToken,
     draining: CancellationToken,
+    asked: CancellationToken,
 }
 
 impl fmt::Debug for Tasks {
@@ -27,6 +28,7 @@ impl Default for Tasks {
             tracker: TaskTracker::new(),
             stopped: CancellationToken::new(),
             draining: CancellationToken::new(),
+            asked: CancellationToken::new(),
         }
     }
 }
@@ -60,6 +62,11 @@ impl Tasks {
     /// Cancelled when the stop begins. Endless answers (event streams) end on it, or the drain would wait for them.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()
+    }
+
+    /// To be cancelled by whoever wants the application to stop in good order; a process then ends.
+    pub fn stop_request(&self) -> CancellationToken {
+        self.asked.clone()
     }
 
     /// Ends all tasks and waits for them, but not longer than `grace`; `false` when some are still running.

@@ -8,6 +8,7 @@ pub mod amqp;
 pub mod bridge;
 pub mod memory;
 mod outbox;
+mod pause;
 pub mod sse;
 mod subscribers;
 

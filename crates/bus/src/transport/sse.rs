@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use wellspring_lb_client::Client;
 
 use super::outbox::Outbox;
+use super::pause::Pause;
 use super::subscribers::Subscribers;
 use super::{Delivery, Incoming, Outgoing, Receipt, Settle, State, Transport};
 use crate::PublishError;
@@ -28,7 +29,6 @@ pub const PATH: &str = "/bus/events";
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(40);
 const CLOSING: Duration = Duration::from_secs(2);
-const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// A line or event beyond this is no message of a bus daemon.
 const LIMIT: usize = 16 << 20;
 
@@ -206,29 +206,6 @@ impl Shared {
     }
 }
 
-/// Growing pauses between attempts, a little different in every process.
-#[derive(Debug, Default)]
-pub(super) struct Pause {
-    attempts: u32,
-}
-
-impl Pause {
-    pub(super) fn reset(&mut self) {
-        self.attempts = 0;
-    }
-
-    pub(super) fn is_first(&self) -> bool {
-        self.attempts == 0
-    }
-
-    pub(super) async fn wait(&mut self) {
-        let [first, longest] = PAUSE;
-        let pause = first.saturating_mul(1 << self.attempts.min(10)).min(longest);
-        self.attempts = self.attempts.saturating_add(1);
-        tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-    }
-}
-
 /// One event of the stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct SentEvent {
@@ -316,16 +293,5 @@ mod tests {
         let mut lines = Lines::default();
         let chunk = vec![b'x'; LIMIT / 4];
         assert!((0..5).any(|_| lines.feed(&chunk).is_none()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pauses_grow_to_five_seconds() {
-        let mut pause = Pause::default();
-        let begin = tokio::time::Instant::now();
-        for _ in 0..20 {
-            pause.wait().await;
-        }
-        let waited = begin.elapsed();
-        assert!(waited > Duration::from_secs(30) && waited < Duration::from_secs(90), "{waited:?}");
     }
 }

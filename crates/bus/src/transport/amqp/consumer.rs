@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use lapin::Channel;
 use lapin::message::Delivery as Message;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::settings::Queue;
+use super::unseen::Unseen;
 use super::{Broken, Links, Role, Settings, message};
-use crate::transport::sse::Pause;
+use crate::transport::pause::Pause;
 use crate::transport::subscribers::Subscribers;
 use crate::transport::{Delivery, Incoming, Settle, Verdict};
 
@@ -31,8 +33,10 @@ pub(super) struct Consumer {
     settings: Arc<Settings>,
     subscribers: Arc<Subscribers>,
     links: Arc<Links>,
+    unseen: Arc<Unseen>,
     name: String,
     queue: Queue,
+    connection: Option<Connection>,
     /// Whether there was a connection before this one.
     known: bool,
 }
@@ -42,21 +46,26 @@ impl Consumer {
         settings: Arc<Settings>,
         subscribers: Arc<Subscribers>,
         links: Arc<Links>,
+        unseen: Arc<Unseen>,
         name: String,
     ) -> Self {
         let queue = settings.queue();
-        Self { settings, subscribers, links, name, queue, known: false }
+        Self { settings, subscribers, links, unseen, name, queue, connection: None, known: false }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut pause = Pause::default();
         loop {
-            let broken = Box::pin(self.session(&mut pause)).await;
+            let ended = shutdown.run_until_cancelled(Box::pin(self.session(&mut pause))).await;
+            super::close(self.connection.take()).await;
+            let Some(broken) = ended else { return };
             if self.queue.exclusive && broken.code() == Some(RESOURCE_LOCKED) {
                 self.queue = self.settings.queue();
             }
             self.links.down(Role::Consumer, broken.to_string());
-            pause.wait().await;
+            if shutdown.run_until_cancelled(pause.wait()).await.is_none() {
+                return;
+            }
         }
     }
 
@@ -69,7 +78,7 @@ impl Consumer {
     }
 
     async fn joined(&mut self, pause: &mut Pause) -> Result<(), Broken> {
-        let connection = self.settings.connect(&self.name).await?;
+        let connection = self.connection.insert(self.settings.connect(&self.name).await?);
         let channel = connection.create_channel().await?;
         let deliveries = self.declare(&channel).await?;
         self.links.up(Role::Consumer);
@@ -110,7 +119,10 @@ impl Consumer {
                     Verdict::Poison => channel.basic_reject(tag, BasicRejectOptions { requeue: false }).await?,
                 },
                 delivery = deliveries.next() => match delivery {
-                    Some(Ok(message)) => self.subscribers.deliver(incoming(message, &verdicts)).await,
+                    Some(Ok(message)) => {
+                        self.unseen.seen(&message.properties);
+                        self.subscribers.deliver(incoming(message, &verdicts)).await;
+                    }
                     Some(Err(error)) => return Err(error),
                     None => return Ok(()),
                 },

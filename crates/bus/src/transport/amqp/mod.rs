@@ -8,6 +8,7 @@ mod consumer;
 mod message;
 mod publisher;
 mod settings;
+mod unseen;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +16,22 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
-use lapin::{Channel, ExchangeKind};
+use lapin::{Channel, Connection, ExchangeKind};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use wellspring_properties::{Environment, Problem};
 
 use super::outbox::Outbox;
 use super::subscribers::Subscribers;
 use super::{Delivery, Outgoing, Receipt, State, Transport};
-use crate::config::Config;
+use crate::bus::Options;
 
 pub use settings::Settings;
 
+const OK: u16 = 200;
+const LEAVE: Duration = Duration::from_secs(1);
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A connection to RabbitMQ.
@@ -53,34 +56,37 @@ enum Role {
 struct Links {
     each: parking_lot::Mutex<[State; 2]>,
     both: watch::Sender<State>,
+    consuming: watch::Sender<bool>,
     broker: String,
 }
 
 impl Amqp {
-    /// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back. `id` names the connections.
-    pub fn from_env(env: &Environment, config: &Config, id: &str) -> Result<Self, Problem> {
-        Ok(Self::connect(Settings::from_env(env, config)?, id))
+    /// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back.
+    pub fn from_env(env: &Environment, options: &Options) -> Result<Self, Problem> {
+        Ok(Self::connect(Settings::from_env(env, &options.config, &options.own)?, &options.id))
     }
 
-    /// As `from_env`.
+    /// As `from_env`. `id` names the connections.
     pub fn connect(settings: Settings, id: &str) -> Self {
         let links = Arc::new(Links::new(settings.broker()));
         let settings = Arc::new(settings);
         let state = links.both.subscribe();
         let outbox = Outbox::new("amqp", state.clone());
         let subscribers = Arc::new(Subscribers::default());
+        let unseen = Arc::new(unseen::Unseen::new(settings.is_anonymous()));
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let consumer = consumer::Consumer::new(
             Arc::clone(&settings),
             Arc::clone(&subscribers),
             Arc::clone(&links),
+            Arc::clone(&unseen),
             id.to_owned(),
         );
-        let publisher = publisher::Publisher::new(settings, outbox.clone(), links, format!("{id}.publisher"));
-        let (end, both) = (shutdown.clone(), shutdown.clone());
-        tasks.spawn(async move { end.run_until_cancelled(consumer.run()).await });
-        tasks.spawn(async move { both.run_until_cancelled(publisher.run()).await });
+        let publisher =
+            publisher::Publisher::new(settings, outbox.clone(), links, unseen, format!("{id}.publisher"));
+        tasks.spawn(consumer.run(shutdown.clone()));
+        tasks.spawn(publisher.run(shutdown.clone()));
         Self { outbox, subscribers, state, shutdown, tasks }
     }
 }
@@ -125,6 +131,7 @@ impl Links {
         Self {
             each: parking_lot::Mutex::new([down.clone(), down.clone()]),
             both: watch::Sender::new(down),
+            consuming: watch::Sender::new(false),
             broker,
         }
     }
@@ -149,6 +156,9 @@ impl Links {
             Role::Consumer => consumer,
             Role::Publisher => publisher,
         };
+        if role == Role::Consumer {
+            self.consuming.send_replace(state == State::Up);
+        }
         let before = std::mem::replace(slot, state);
         let both = each.iter().find(|state| **state != State::Up).cloned().unwrap_or(State::Up);
         self.both.send_if_modified(|current| {
@@ -187,6 +197,15 @@ impl Broken {
             },
             Self::NoAnswer(_) | Self::NotTaken | Self::Gone | Self::Ended | Self::NoAddress => None,
         }
+    }
+}
+
+/// Takes leave of the broker, which would log an abrupt end as an error.
+async fn close(connection: Option<Connection>) {
+    if let Some(connection) = connection
+        && let Ok(Err(error)) = tokio::time::timeout(LEAVE, connection.close(OK, "bye".into())).await
+    {
+        debug!(%error, "connection was gone before it was closed");
     }
 }
 

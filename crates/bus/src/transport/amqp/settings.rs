@@ -11,7 +11,7 @@ use serde::Deserialize;
 use wellspring_properties::{Environment, Problem, codes, value};
 
 use super::Broken;
-use crate::config::Config;
+use crate::config::{Config, Own};
 
 /// Own messages besides one that is applied must not wait for it: foreign acks are most of the traffic.
 const PREFETCH: u16 = 250;
@@ -31,6 +31,8 @@ pub struct Settings {
     group: String,
     anonymous_prefix: String,
     prefetch: Option<u16>,
+    /// After the broker was away, messages wait until other consumers have come back.
+    pub(super) settle_time: Duration,
 }
 
 /// A queue as it is declared.
@@ -122,7 +124,7 @@ impl Default for Binder {
 
 impl Settings {
     /// From the properties, with the defaults of Spring Boot.
-    pub fn from_env(env: &Environment, config: &Config) -> Result<Self, Problem> {
+    pub fn from_env(env: &Environment, config: &Config, own: &Own) -> Result<Self, Problem> {
         let rabbit: Rabbit = env.bind("spring.rabbitmq")?;
         let input: Binding = env.bind("spring.cloud.stream.bindings.springCloudBusInput")?;
         let output: Binding = env.bind("spring.cloud.stream.bindings.springCloudBusOutput")?;
@@ -149,6 +151,7 @@ impl Settings {
             group: input.group,
             anonymous_prefix: binder.anonymous_group_prefix,
             prefetch: binder.prefetch,
+            settle_time: own.settle_time,
         })
     }
 
@@ -164,9 +167,14 @@ impl Settings {
         addresses.join(",")
     }
 
+    /// Whether this process sees every message, and not its share of them.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.group.is_empty()
+    }
+
     /// A fresh queue, or that of the group.
     pub(super) fn queue(&self) -> Queue {
-        if self.group.is_empty() {
+        if self.is_anonymous() {
             let suffix = URL_SAFE_NO_PAD.encode(fastrand::u128(..).to_be_bytes());
             let name = format!("{}.{}{suffix}", self.exchange, self.anonymous_prefix);
             return Queue {

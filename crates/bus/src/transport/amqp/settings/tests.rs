@@ -5,7 +5,7 @@ use super::*;
 fn settings(pairs: &[(&str, &str)]) -> Result<Settings, Problem> {
     let source = PropertySource::of_pairs("test", pairs.iter().copied());
     let env = Environment::new(vec![source], vec![]);
-    Settings::from_env(&env, &env.bind("spring.cloud.bus").unwrap())
+    Settings::from_env(&env, &env.bind("spring.cloud.bus").unwrap(), &Own::default())
 }
 
 fn uris(pairs: &[(&str, &str)]) -> Vec<String> {
