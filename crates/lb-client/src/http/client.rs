@@ -22,6 +22,8 @@ pub struct Options {
     pub tls: Option<rustls::ClientConfig>,
     /// `User-Agent`; `None`: none.
     pub user_agent: Option<String>,
+    /// Proxies by scheme, the first that takes a request; none by default, whatever the environment says.
+    pub proxies: Vec<reqwest::Proxy>,
     /// Only HTTP/2, without an upgrade (h2c over plain text).
     pub http2_only: bool,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             idle_timeout: Duration::from_secs(30),
             tls: None,
             user_agent: None,
+            proxies: Vec::new(),
             http2_only: false,
         }
     }
@@ -62,6 +65,9 @@ pub fn client(options: Options) -> Result<reqwest::Client, reqwest::Error> {
     }
     if let Some(agent) = options.user_agent {
         builder = builder.user_agent(agent);
+    }
+    for proxy in options.proxies {
+        builder = builder.proxy(proxy);
     }
     if options.http2_only {
         builder = builder.http2_prior_knowledge();
