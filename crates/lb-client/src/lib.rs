@@ -16,6 +16,7 @@ mod metrics;
 pub mod pick;
 pub mod settings;
 pub mod supplier;
+mod task;
 
 pub use balancer::Balancer;
 pub use client::Client;

@@ -57,7 +57,7 @@ impl Connection {
             let transport = Arc::new(Transport::new(http, servers, &settings));
             let fetch = Fetch::new(transport, settings.clone(), push, Arc::clone(&discovery));
             fetched = Some(fetch.fetched());
-            tokio::spawn(fetch.run(stop.clone()));
+            crate::task::spawn(fetch.run(stop.clone()));
         }
         Ok(Self { settings, discovery, registering, fetched })
     }

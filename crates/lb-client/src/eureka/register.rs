@@ -71,7 +71,7 @@ impl Registration {
             tokens: BURST,
             refilled: now,
         };
-        let task = Mutex::new(Some(tokio::spawn(keeper.run(inbox))));
+        let task = Mutex::new(Some(crate::task::spawn(keeper.run(inbox))));
         Self { commands, stop, task, first: seen, application, id }
     }
 

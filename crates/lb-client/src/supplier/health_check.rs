@@ -36,7 +36,7 @@ impl HealthChecked {
         let checked =
             Self { source: source.watch(), alive: Arc::clone(&alive), settings, http: http.clone() };
         let stop = stop.clone();
-        tokio::spawn(async move {
+        crate::task::spawn(async move {
             tokio::select! {
                 () = checked.run(&source) => {}
                 () = stop.cancelled() => {}
