@@ -1,1 +1,6 @@
-//! The whole platform in one process, and the command line for operators.
+//! The platform in one process (`up`), and the operator's command line.
+
+pub mod cli;
+mod links;
+mod sample;
+pub mod up;

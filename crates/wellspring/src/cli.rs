@@ -1,0 +1,106 @@
+//! The command line: `up` is what happens without a verb; each daemon is a verb too.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::up::{self, Start};
+
+/// The Spring Cloud platform in Rust.
+#[derive(Debug, Parser)]
+#[command(name = "wellspring", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    start: StartArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// The whole platform in this process, on loopback, with two sample services.
+    Up(StartArgs),
+    /// One daemon: a Eureka registry.
+    Registry(StartArgs),
+    /// One daemon: a Spring Cloud Config server.
+    ConfigServer(StartArgs),
+    /// One daemon: a gateway that reads Spring Cloud Gateway's routes.
+    Gateway(StartArgs),
+    /// One daemon: Spring Cloud Bus.
+    Bus(StartArgs),
+}
+
+/// What every program of the suite is started with, beside properties as `--name=value`.
+#[derive(Debug, Default, clap::Args)]
+struct StartArgs {
+    /// A settings file, or a directory with application.yml.
+    #[arg(long, value_name = "FILE|DIR")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the command line and says how it went: 0 fine, 1 a problem, 2 wrong use.
+#[must_use]
+pub fn main(words: Vec<String>) -> ExitCode {
+    let (properties, words) = split(words);
+    let cli = match Cli::try_parse_from(std::iter::once("wellspring".to_owned()).chain(words)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            // Where nobody reads there is nobody to tell.
+            return error.print().map_or(ExitCode::FAILURE, |()| code);
+        }
+    };
+    let verb = cli.verb.unwrap_or(Verb::Up(cli.start));
+    match verb {
+        Verb::Up(args) => finish(platform(args.config, properties)),
+        Verb::Registry(args) => wellspring_registry::app().main_with(args.config, properties),
+        Verb::ConfigServer(args) => wellspring_config_server::app().main_with(args.config, properties),
+        Verb::Gateway(args) => wellspring_gateway::app().main_with(args.config, properties),
+        Verb::Bus(args) => wellspring_bus::app().main_with(args.config, properties),
+    }
+}
+
+/// Properties are `--name=value` for any name with a dot; the rest is for the parser of verbs and options.
+fn split(words: Vec<String>) -> (Vec<String>, Vec<String>) {
+    words.into_iter().partition(|word| {
+        word.strip_prefix("--").and_then(|rest| rest.split_once('=')).is_some_and(|(name, _)| name.contains('.'))
+            || word == "--debug"
+            || word == "--trace"
+    })
+}
+
+fn platform(config: Option<PathBuf>, args: Vec<String>) -> anyhow::Result<()> {
+    let start = Start { config, args, vars: std::env::vars().collect() };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(up::run(start))
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn properties_are_told_from_options_and_verbs() {
+        let words = ["gateway", "--config", "x.yml", "--server.port=1", "--debug"].map(str::to_owned).to_vec();
+        let (properties, rest) = split(words);
+        assert_eq!(properties, ["--server.port=1", "--debug"]);
+        assert_eq!(rest, ["gateway", "--config", "x.yml"]);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
