@@ -11,14 +11,17 @@ use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::Problem;
 use wellspring_wire::Millis;
 
-use crate::Node;
 use crate::config::{Config, millis};
 use crate::dashboard::About;
 use crate::http::Api;
 use crate::peers::address::Address;
 use crate::peers::batch::Limits;
 use crate::peers::client::Peer;
-use crate::peers::{nodes, sync};
+use crate::peers::{digest, nodes, sync};
+
+/// Between two comparisons with each peer.
+const DIGEST_PERIOD: Duration = Duration::from_secs(10);
+use crate::{Clock, Node};
 
 /// What `wellspring-registry` runs.
 pub fn app() -> App {
@@ -33,7 +36,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     let secure = context.env.get_as::<bool>("server.ssl.enabled")?.unwrap_or(false);
     let own = Own::from_env(&context.env, context.local_addr, secure).await?.info;
     let life = Duration::from_millis(config.server.max_time_for_replication);
-    let node = Arc::new(Node::new(config.rules(own.id()), life));
+    let node = Arc::new(Node::new(config.rules(own.id()), life, Clock::default()));
     join_peers(&context, &config, &node, &own.host_name)?;
     timers(&context, &config, &node);
     let about = About { config, own, started: Millis::now() };
@@ -70,9 +73,16 @@ fn join_peers(context: &Context, config: &Config, node: &Arc<Node>, host: &str) 
         in_flight: config.server.max_threads_for_peer_replication.max(1),
         ..Limits::default()
     };
-    for peer in node.peers().replace(&addresses, |address| Peer::new(address.clone(), limits.clone())) {
+    for peer in node
+        .peers()
+        .replace(&addresses, |address| Peer::new(address.clone(), limits.clone(), Clock::default()))
+    {
         tracing::info!(peer = %peer.address(), "peer added");
         context.tasks.spawn(peer.run(http.clone(), Arc::clone(node)));
+    }
+    if !addresses.is_empty() {
+        let http = client(Options { connect_timeout: Duration::from_secs(2), ..Options::default() })?;
+        context.tasks.spawn(digest::run(Arc::clone(node), http, DIGEST_PERIOD));
     }
     let attempts = match config.server.registry_sync_retries {
         Some(attempts) => attempts,

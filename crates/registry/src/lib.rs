@@ -2,6 +2,7 @@
 
 mod app;
 pub mod cache;
+mod clock;
 pub mod config;
 pub mod dashboard;
 pub mod feed;
@@ -13,5 +14,6 @@ pub mod state;
 pub mod view;
 
 pub use app::app;
+pub use clock::Clock;
 pub use config::Config;
 pub use node::{Beat, Caller, Node};

@@ -10,10 +10,11 @@ use wellspring_wire::Millis;
 use wellspring_wire::eureka::replication::{Action, ReplicationInstance};
 use wellspring_wire::eureka::{Applications, Form, InstanceInfo, Metadata, Status, hashcode, json};
 
+use crate::Clock;
 use crate::cache::{Cache, Payload};
 use crate::feed::Feed;
 use crate::peers::Peers;
-use crate::state::{Registry, Renewed, Rules, Stamp, StatusChanged};
+use crate::state::{Digest, Line, Registry, Renewed, Rules, Stamp, StatusChanged};
 use crate::view::{Format, Part, Whole};
 
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Node {
     replication_life: Duration,
     /// Deltas built so far: `versions__delta`.
     deltas: AtomicI64,
+    clock: Clock,
 }
 
 /// Whose call it is.
@@ -51,9 +53,9 @@ pub enum Beat {
 }
 
 impl Node {
-    pub fn new(rules: Rules, replication_life: Duration) -> Self {
+    pub fn new(rules: Rules, replication_life: Duration, clock: Clock) -> Self {
         // So versions, which are the ids of events, go on after a restart.
-        let version = u64::try_from(Millis::now().0).unwrap_or_default().saturating_mul(1000);
+        let version = u64::try_from(clock.now().0).unwrap_or_default().saturating_mul(1000);
         Self {
             state: Mutex::new(Registry::new(rules).beginning_at(version)),
             version: AtomicU64::new(version),
@@ -63,13 +65,14 @@ impl Node {
             peers: Peers::default(),
             replication_life,
             deltas: AtomicI64::new(0),
+            clock,
         }
     }
 
     /// The core under its lock. Short calls only.
     pub fn with<T>(&self, call: impl FnOnce(&mut Registry, Millis) -> T) -> T {
         let mut state = self.state.lock();
-        let result = call(&mut state, Millis::now());
+        let result = call(&mut state, self.clock.now());
         let changes = state.take_changes();
         self.version.store(state.version(), Ordering::Release);
         // Under the lock, so that watchers see changes in their order.
@@ -85,6 +88,10 @@ impl Node {
         result
     }
 
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     pub fn peers(&self) -> &Peers {
         &self.peers
     }
@@ -95,7 +102,9 @@ impl Node {
 
     pub fn register(&self, instance: InstanceInfo, caller: Caller) {
         let stored = self.with(|state, now| state.register(instance, caller == Caller::Peer, now));
-        self.replicate(caller, || self.registration(stored));
+        if let Some(stored) = stored {
+            self.replicate(caller, || self.registration(stored));
+        }
     }
 
     /// `overridden` is the override that the sender knows of.
@@ -132,7 +141,7 @@ impl Node {
 
     /// True when there was such an instance.
     pub fn cancel(&self, app: &str, id: &str, caller: Caller) -> bool {
-        let known = self.with(|state, now| state.cancel(app, id, now)).is_some();
+        let known = self.with(|state, now| state.cancel(app, id, caller == Caller::Peer, now)).is_some();
         if known {
             self.replicate(caller, || (item(Action::Cancel, app, id), self.replication_life));
         }
@@ -206,6 +215,20 @@ impl Node {
             self.with(|state, now| state.adopt_override(&app, &id, theirs.overridden_status, now));
         }
         self.register(theirs, Caller::Peer);
+    }
+
+    /// Applications of which another registry knows something else.
+    pub fn differences(&self, theirs: &Digest) -> Vec<String> {
+        let ours = self.with(|state, now| state.digest(now));
+        theirs.iter().filter(|(app, sum)| ours.get(*app) != Some(sum)).map(|(app, _)| app.clone()).collect()
+    }
+
+    /// Takes over an instance as another registry of this kind has it.
+    pub fn heal(&self, mut theirs: InstanceInfo, line: &Line) {
+        // The list that it came in may be older than the line.
+        theirs.lease.last_renewal = line.last_renewal;
+        theirs.lease.registration = line.registration;
+        self.with(|state, now| state.heal(theirs, now));
     }
 
     /// One run of the evictor. Peers decide for themselves.

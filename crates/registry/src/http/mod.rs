@@ -3,6 +3,7 @@
 mod apps;
 mod batch;
 mod body;
+mod digest;
 mod instances;
 mod negotiate;
 mod pages;
@@ -106,6 +107,8 @@ impl Api {
             (Resource::Asg, _) => self.error(StatusCode::BAD_REQUEST, parts),
             (Resource::Status, _) => self.status(format, parts),
             (Resource::Watch, _) => self.watch(parts),
+            (Resource::Digest, _) => self.digest(),
+            (Resource::Lines(app), _) => self.lines(app),
         }
     }
 

@@ -30,6 +30,10 @@ pub(super) enum Resource<'a> {
     Status,
     /// Ours: changes as they happen.
     Watch,
+    /// Ours: one number per application.
+    Digest,
+    /// Ours: one line per instance.
+    Lines(Cow<'a, str>),
 }
 
 impl<'a> Resource<'a> {
@@ -57,6 +61,8 @@ impl<'a> Resource<'a> {
             ("asg", Some(_), Some("status"), None) => Self::Asg,
             ("status", None, ..) => Self::Status,
             ("watch", None, ..) => Self::Watch,
+            ("digest", None, ..) => Self::Digest,
+            ("digest", Some(app), None, _) => Self::Lines(upper(text(app)?)),
             _ => return None,
         };
         next().is_none().then_some(resource)
@@ -65,38 +71,24 @@ impl<'a> Resource<'a> {
     /// What the resource answers to; HEAD and OPTIONS come on top.
     pub(super) fn allows(&self, method: &Method) -> bool {
         match self {
-            Self::Apps
-            | Self::Delta
-            | Self::ById(_)
-            | Self::Vip(_)
-            | Self::SecureVip(_)
-            | Self::Status
-            | Self::Watch => {
-                matches!(*method, Method::GET)
-            }
             Self::App(_) => matches!(*method, Method::GET | Method::POST),
             Self::Instance { .. } => matches!(*method, Method::GET | Method::PUT | Method::DELETE),
             Self::Override { .. } => matches!(*method, Method::PUT | Method::DELETE),
             Self::Metadata { .. } | Self::Asg => *method == Method::PUT,
             Self::Batch => *method == Method::POST,
+            _ => *method == Method::GET,
         }
     }
 
     /// The `Allow` header.
     pub(super) fn allow(&self) -> &'static str {
         match self {
-            Self::Apps
-            | Self::Delta
-            | Self::ById(_)
-            | Self::Vip(_)
-            | Self::SecureVip(_)
-            | Self::Status
-            | Self::Watch => "GET,HEAD,OPTIONS",
             Self::App(_) => "GET,HEAD,OPTIONS,POST",
             Self::Instance { .. } => "DELETE,GET,HEAD,OPTIONS,PUT",
             Self::Override { .. } => "DELETE,OPTIONS,PUT",
             Self::Metadata { .. } | Self::Asg => "OPTIONS,PUT",
             Self::Batch => "OPTIONS,POST",
+            _ => "GET,HEAD,OPTIONS",
         }
     }
 
@@ -116,6 +108,8 @@ impl<'a> Resource<'a> {
             Self::Asg => "/eureka/asg/{name}/status",
             Self::Status => "/eureka/status",
             Self::Watch => "/eureka/watch",
+            Self::Digest => "/eureka/digest",
+            Self::Lines(_) => "/eureka/digest/{app}",
         }
     }
 }

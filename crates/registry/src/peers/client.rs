@@ -11,13 +11,12 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use wellspring_wire::Millis;
 use wellspring_wire::eureka::json;
 use wellspring_wire::eureka::replication::{Action, ReplicationInstance, ReplicationResponse};
 
 use super::address::Address;
 use super::batch::{Batch, Limits, Next, Outbox, Outcome};
-use crate::Node;
+use crate::{Clock, Node};
 
 /// A header by which registries of this kind know one another.
 pub const KIND: &str = "x-wellspring-registry";
@@ -31,16 +30,18 @@ pub struct Peer {
     wake: Notify,
     ours: AtomicBool,
     ended: CancellationToken,
+    clock: Clock,
 }
 
 impl Peer {
-    pub fn new(address: Address, limits: Limits) -> Arc<Self> {
+    pub fn new(address: Address, limits: Limits, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             address,
             outbox: Mutex::new(Outbox::new(limits)),
             wake: Notify::new(),
             ours: AtomicBool::new(false),
             ended: CancellationToken::new(),
+            clock,
         })
     }
 
@@ -49,7 +50,7 @@ impl Peer {
     }
 
     pub fn offer(&self, item: ReplicationInstance, life: Duration) {
-        self.outbox.lock().offer(item, life, Millis::now());
+        self.outbox.lock().offer(item, life, self.clock.now());
         self.wake.notify_one();
     }
 
@@ -75,15 +76,23 @@ impl Peer {
         }
     }
 
+    /// The next batch, or when to ask again.
+    pub fn next(&self) -> Next {
+        self.outbox.lock().next(self.clock.now())
+    }
+
+    pub fn finish(&self, batch: Batch, outcome: Outcome) {
+        self.outbox.lock().finish(batch, outcome, self.clock.now());
+    }
+
     /// Sends what is offered until the peer is removed.
     pub async fn run(self: Arc<Self>, http: reqwest::Client, node: Arc<Node>) {
         let mut under_way: FuturesUnordered<BoxFuture<'_, (Batch, Outcome)>> = FuturesUnordered::new();
         loop {
             let wait = loop {
-                let next = self.outbox.lock().next(Millis::now());
-                match next {
+                match self.next() {
                     Next::Send(batch) => under_way.push(Box::pin(self.send(&http, &node, batch))),
-                    Next::WaitUntil(until) => break Some(until.since(Millis::now())),
+                    Next::WaitUntil(until) => break Some(until.since(self.clock.now())),
                     Next::Idle => break None,
                 }
             };
@@ -98,7 +107,7 @@ impl Peer {
                 () = self.wake.notified() => {}
                 () = timer => {}
                 Some((batch, outcome)) = under_way.next() => {
-                    self.outbox.lock().finish(batch, outcome, Millis::now());
+                    self.finish(batch, outcome);
                 }
             }
         }
@@ -164,7 +173,7 @@ impl Peer {
     }
 
     /// A peer that lacks what it should renew gets it; one that knows better is believed.
-    fn answered(&self, node: &Arc<Node>, item: &ReplicationInstance, answer: ReplicationResponse) {
+    pub fn answered(&self, node: &Node, item: &ReplicationInstance, answer: ReplicationResponse) {
         if item.action != Some(Action::Heartbeat) || answer.status == 200 {
             return;
         }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod batch;
 pub mod client;
+pub mod digest;
 pub mod nodes;
 mod receive;
 pub mod sync;

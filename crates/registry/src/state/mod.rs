@@ -3,6 +3,7 @@
 //! Every method takes `now`; nothing here waits, locks or sends. The shell around it is `node.rs`.
 
 mod change;
+mod digest;
 mod eviction;
 mod history;
 mod lease;
@@ -12,8 +13,10 @@ mod registry;
 mod renewals;
 mod rules;
 mod status_rules;
+mod tombstones;
 
 pub use change::{Change, ChangeKind};
+pub use digest::{Digest, Healing, Line};
 pub use history::{Entry, History};
 pub use lease::Lease;
 pub use registry::{Registry, Renewed, Stamp, StatusChanged};

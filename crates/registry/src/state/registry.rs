@@ -14,6 +14,7 @@ use wellspring_wire::eureka::{
 
 use super::overrides::Overrides;
 use super::recent::Recent;
+use super::tombstones::Tombstones;
 use super::{Change, ChangeKind, History, Lease, Renewals, Rules, eviction, status_rules};
 
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Registry {
     pub(super) apps: BTreeMap<String, App>,
     pub(super) overrides: Overrides,
     pub(super) recent: Recent,
+    pub(super) tombstones: Tombstones,
     pub(super) renewals: Renewals,
     pub(super) history: History,
     pub(super) eviction: eviction::Eviction,
@@ -79,6 +81,7 @@ impl Registry {
             apps: BTreeMap::new(),
             overrides: Overrides::default(),
             recent: Recent::default(),
+            tombstones: Tombstones::default(),
             renewals: Renewals::new(),
             history: History::default(),
             eviction: eviction::Eviction::default(),
@@ -104,10 +107,20 @@ impl Registry {
 
     /// Registers, or registers again: the lease starts afresh in any case.
     ///
-    /// An entry with a newer lastDirtyTimestamp than the one sent stays what it is.
-    pub fn register(&mut self, mut sent: InstanceInfo, replicated: bool, now: Millis) -> Arc<InstanceInfo> {
+    /// An entry with a newer lastDirtyTimestamp than the one sent stays what it is. `None`: a peer told of a state
+    /// from before a cancellation.
+    pub fn register(
+        &mut self,
+        mut sent: InstanceInfo,
+        replicated: bool,
+        now: Millis,
+    ) -> Option<Arc<InstanceInfo>> {
         let id = sent.id().to_owned();
         let name = sent.app.clone();
+        if replicated && self.tombstones.outdates(&name, &id, sent.last_dirty, sent.lease.registration) {
+            return None;
+        }
+        self.tombstones.forget(&name, &id);
         let duration = positive(sent.lease.duration, LeaseInfo::DEFAULT_DURATION);
         sent.last_dirty.get_or_insert(now);
         if let Some(center) = &mut sent.data_center_info
@@ -162,7 +175,7 @@ impl Registry {
         app.leases.insert(id, lease);
         self.check();
         self.changed(ChangeKind::Registered, Arc::clone(&shown));
-        shown
+        Some(shown)
     }
 
     fn changed(&mut self, kind: ChangeKind, instance: Arc<InstanceInfo>) {
@@ -228,8 +241,16 @@ impl Registry {
     }
 
     /// Takes an instance off the list, with its override.
-    pub fn cancel(&mut self, app: &str, id: &str, now: Millis) -> Option<Arc<InstanceInfo>> {
-        self.remove(app, id, ChangeKind::Cancelled, now)
+    pub fn cancel(
+        &mut self,
+        app: &str,
+        id: &str,
+        replicated: bool,
+        now: Millis,
+    ) -> Option<Arc<InstanceInfo>> {
+        let removed = self.remove(app, id, ChangeKind::Cancelled, now)?;
+        self.tombstones.bury(&removed, !replicated, now);
+        Some(removed)
     }
 
     fn remove(&mut self, app: &str, id: &str, kind: ChangeKind, now: Millis) -> Option<Arc<InstanceInfo>> {
@@ -334,12 +355,13 @@ impl Registry {
     ) -> Option<Arc<InstanceInfo>> {
         let mut instance = InstanceInfo::clone(&self.apps.get(app)?.leases.get(id)?.holder);
         instance.metadata.extend(pairs);
-        Some(self.register(instance, false, now))
+        self.register(instance, false, now)
     }
 
     /// One run of the evictor.
     pub fn evict(&mut self, random: &mut fastrand::Rng, now: Millis) -> Vec<Arc<InstanceInfo>> {
         self.overrides.sweep(now);
+        self.tombstones.sweep(now);
         let compensation = self.eviction.compensation(self.rules.eviction_interval, now);
         if !self.expiry_enabled(now) {
             return Vec::new();

@@ -90,7 +90,7 @@ fn an_override_holds_against_registrations_and_ends_with_a_cancel() {
     );
     assert_eq!(status_of(&mut registry, "1"), Status::OutOfService);
     assert_eq!(registry.counts().to_string(), "OUT_OF_SERVICE_1_");
-    registry.cancel("A", "1", Millis(3)).unwrap();
+    registry.cancel("A", "1", false, Millis(3)).unwrap();
     registry.register(instance("A", "1"), false, Millis(4));
     assert_eq!(status_of(&mut registry, "1"), Status::Up);
     assert_eq!(registry.override_of("1", Millis(4)), None);
@@ -146,7 +146,7 @@ fn the_delta_has_each_instance_once_as_it_is_now() {
     registry.register(instance("A", "1"), false, Millis(0));
     registry.register(instance("A", "2"), false, Millis(1));
     registry.override_status("A", "1", Status::Down, None, Millis(2));
-    registry.cancel("A", "2", Millis(3));
+    registry.cancel("A", "2", false, Millis(3));
     let delta = registry.delta();
     assert_eq!(delta.len(), 1);
     let shown: Vec<_> =
@@ -179,8 +179,8 @@ fn expectations_follow_registrations_and_cancellations() {
     registry.register(instance("A", "1"), false, Millis(0));
     registry.register(instance("A", "1"), false, Millis(0));
     assert_eq!((registry.renewals().expected(), registry.renewals().threshold()), (2, 3));
-    registry.cancel("A", "1", Millis(1));
-    registry.cancel("A", "1", Millis(1));
+    registry.cancel("A", "1", false, Millis(1));
+    registry.cancel("A", "1", false, Millis(1));
     assert_eq!(registry.renewals().expected(), 1);
     registry.update_expectation(0);
     assert_eq!(registry.renewals().expected(), 1);
@@ -268,6 +268,64 @@ fn amazon_gets_the_instance_id_that_it_lacks() {
         false,
         Millis(0),
     );
+    let stored = stored.unwrap();
     assert_eq!(stored.data_center_info.as_ref().unwrap().instance_id(), Some("1"));
     assert!(stored.is_coordinating_discovery_server);
+}
+
+#[test]
+fn a_peer_cannot_bring_back_what_was_cancelled_later() {
+    let mut registry = open(Rules::default());
+    registry.register(instance("A", "1"), false, Millis(0));
+    registry.cancel("A", "1", false, Millis(10));
+    let late = |dirty, registration| InstanceInfo {
+        last_dirty: Some(Millis(dirty)),
+        lease: LeaseInfo { registration: Millis(registration), ..LeaseInfo::default() },
+        ..instance("A", "1")
+    };
+    assert!(registry.register(late(999, 20), true, Millis(20)).is_none());
+    assert!(registry.register(late(1000, 5), true, Millis(20)).is_none());
+    assert!(registry.register(late(1000, 15), true, Millis(20)).is_some());
+    registry.cancel("A", "1", false, Millis(30));
+    assert!(registry.register(late(1, 1), false, Millis(40)).is_some(), "a client knows what it is");
+}
+
+#[test]
+fn digests_tell_who_knows_better() {
+    let (mut a, mut b) = (open(Rules::default()), open(Rules::default()));
+    for id in ["1", "2", "3"] {
+        a.register(instance("A", id), false, Millis(1));
+        b.register(instance("A", id), false, Millis(1));
+    }
+    assert_eq!(a.digest(Millis(1)), b.digest(Millis(2)));
+    a.override_status("A", "1", Status::Down, None, Millis(5));
+    b.register(InstanceInfo { last_dirty: Some(Millis(2000)), ..instance("A", "2") }, false, Millis(6));
+    a.cancel("A", "3", false, Millis(7));
+    b.register(instance("A", "4"), false, Millis(8));
+    assert_ne!(a.digest(Millis(9)), b.digest(Millis(9)));
+    let of_a = a.compare("A", &b.lines("A", Millis(9)), Millis(9));
+    assert_eq!(of_a, Healing { fetch: vec!["2".into(), "4".into()], cancel: vec!["3".into()] });
+    let of_b = b.compare("A", &a.lines("A", Millis(9)), Millis(9));
+    assert_eq!(of_b, Healing { fetch: vec!["1".into()], cancel: vec![] });
+    for id in ["2", "4"] {
+        let theirs = InstanceInfo::clone(&b.instance("A", id, Millis(9)).unwrap());
+        a.heal(theirs, Millis(9));
+    }
+    let theirs = InstanceInfo::clone(&a.instance("A", "1", Millis(9)).unwrap());
+    b.heal(theirs, Millis(9));
+    b.cancel("A", "3", true, Millis(9));
+    assert_eq!(a.digest(Millis(10)), b.digest(Millis(10)));
+    assert_eq!(b.find("1", Millis(10)).unwrap().status, Status::Down);
+    assert!(a.digest(Millis(200_000)).is_empty(), "what has ended is not mentioned");
+}
+
+#[test]
+fn a_healed_lease_is_as_old_as_it_was() {
+    let (mut a, mut b) =
+        (open(Rules::default()), open(Rules { self_preservation: false, ..Rules::default() }));
+    a.register(instance("A", "1"), false, Millis(0));
+    let theirs = InstanceInfo::clone(&a.instance("A", "1", Millis(80_000)).unwrap());
+    b.heal(theirs, Millis(80_000));
+    assert!(b.find("1", Millis(90_000)).is_some());
+    assert!(b.find("1", Millis(90_001)).is_none());
 }
