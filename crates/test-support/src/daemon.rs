@@ -18,6 +18,9 @@ use tokio::time::Instant;
 use crate::process::{Guard, resident_kib};
 use crate::{binaries, http1, port};
 
+/// Health that is bad for this long is not about to become good.
+const ILL: Duration = Duration::from_secs(1);
+
 /// How a program is to be started.
 #[derive(Debug)]
 pub struct Launch {
@@ -112,7 +115,7 @@ impl Launch {
         self
     }
 
-    /// Blocks until health answers 200 or 503.
+    /// Blocks until health answers 200, or 503 for a second: a daemon whose back end is away has started too.
     ///
     /// # Panics
     /// When it does not; the message shows the log.
@@ -126,14 +129,19 @@ impl Launch {
         tokio::task::spawn_blocking(move || self.start()).await.expect("the daemon starts")
     }
 
-    /// Blocks until health answers 200 or 503; else says how the start failed.
+    /// As [`Launch::start`], saying how the start failed.
     pub fn try_start(self) -> Result<Daemon, Failure> {
         let (patience, context_path) = (self.patience, self.context_path.clone());
         let mut daemon = self.spawn();
         let health = format!("{context_path}/actuator/health");
         let deadline = daemon.spawned + patience;
+        let mut ill_since = None;
         while Instant::now() < deadline && daemon.guard.ended().is_none() {
-            if http1::get(daemon.port, &health).is_ok_and(|reply| matches!(reply.status, 200 | 503)) {
+            let status = http1::get(daemon.port, &health).map_or(0, |reply| reply.status);
+            if status == 503 && ill_since.is_none() {
+                ill_since = Some(Instant::now());
+            }
+            if status == 200 || ill_since.is_some_and(|since| since.elapsed() > ILL) {
                 daemon.started_in = daemon.spawned.elapsed();
                 return Ok(daemon);
             }
