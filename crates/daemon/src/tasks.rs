@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wellspring_telemetry::scope;
 
-/// An application's background work. Cloning shares it.
+/// An application's background work, whose log lines carry its name. Cloning shares it.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
@@ -40,9 +41,9 @@ impl Tasks {
         F: Future + Send + 'static,
     {
         let stopped = self.stopped.clone();
-        self.tracker.spawn(async move {
+        self.tracker.spawn(scope::carried(async move {
             stopped.run_until_cancelled(task).await;
-        })
+        }))
     }
 
     /// Runs to its own end: for loops that watch [`Tasks::token`] themselves and have something to finish.
@@ -51,7 +52,7 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.tracker.spawn(task)
+        self.tracker.spawn(scope::carried(task))
     }
 
     /// Cancelled when the last request is answered and background work should end.

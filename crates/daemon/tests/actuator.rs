@@ -31,7 +31,8 @@ async fn started(options: Options) -> Running {
                 .default_access(Access::None)
                 .single_link()
                 .read("routes/{id}", |call| async move { Reply::json(&json!({"id": call.selector("id")})) })
-                .write("refresh", |_| async { Reply::done() }),
+                .write("refresh", |_| async { Reply::done() })
+                .write_always("look", |_| async { Reply::json(&json!({})) }),
         )?;
         Ok(Router::new().route("/hello/{name}", get(|| async { "hi" })))
     });
@@ -127,6 +128,7 @@ async fn operations_get_their_path_variables() {
     assert_eq!(http1::get(port(&running), "/actuator/gateway/routes/7").unwrap().json(), json!({"id": "7"}));
     let write = Request::new("POST", "/actuator/gateway/refresh").send(port(&running)).unwrap();
     assert_eq!(write.status, 405, "read-only");
+    assert_eq!(Request::new("POST", "/actuator/gateway/look").send(port(&running)).unwrap().status, 200);
     running.stop().await;
 }
 
@@ -209,6 +211,7 @@ async fn requests_are_measured_by_template() {
     let line = "http_server_requests_seconds_count{error=\"none\",exception=\"none\",method=\"GET\",outcome=\"SUCCESS\",status=\"200\",uri=\"/hello/{name}\"} 3\n";
     assert!(text.contains(line), "{text}");
     assert_prometheus(&text);
+    assert!(text.contains("\nhttp_server_requests_active 1.0\n"), "{text}");
     let open = Request::new("GET", "/actuator/prometheus")
         .header("Accept", "application/openmetrics-text;version=1.0.0")
         .send(port(&running))

@@ -25,6 +25,17 @@ pub fn within<F: Future>(scope: Scope, future: F) -> impl Future<Output = F::Out
     CURRENT.scope(scope, future)
 }
 
+/// A future for a task of its own that keeps the application of the running task, but not its trace: for background work.
+pub fn carried<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let scope = current().map(|scope| Scope { trace: None, ..scope });
+    async move {
+        match scope {
+            Some(scope) => within(scope, future).await,
+            None => future.await,
+        }
+    }
+}
+
 /// The scope of the running task.
 pub fn current() -> Option<Scope> {
     CURRENT.try_with(Clone::clone).ok()
@@ -33,4 +44,21 @@ pub fn current() -> Option<Scope> {
 /// Looks at the scope without cloning it.
 pub fn with<R>(look: impl Fn(Option<&Scope>) -> R) -> R {
     CURRENT.try_with(|scope| look(Some(scope))).unwrap_or_else(|_| look(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn background_work_keeps_the_application() {
+        let scope = Scope { app: "orders".into(), tracer: None, trace: None };
+        let name = || current().map(|scope| scope.app.to_string());
+        let (bare, carried) = within(scope, async {
+            (tokio::spawn(async move { name() }), tokio::spawn(carried(async move { name() })))
+        })
+        .await;
+        assert_eq!(bare.await.unwrap(), None);
+        assert_eq!(carried.await.unwrap().as_deref(), Some("orders"));
+    }
 }

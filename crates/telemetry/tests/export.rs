@@ -55,7 +55,10 @@ impl Sink {
                 let mut reader = BufReader::new(stream.unwrap());
                 while let Some(report) = read(&mut reader) {
                     kept.lock().push(report);
-                    reader.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").unwrap();
+                    reader
+                        .get_mut()
+                        .write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+                        .unwrap();
                 }
             }
         });
@@ -106,7 +109,8 @@ fn traced(targets: Targets) -> Traced {
 
 fn serve(tracer: &Tracer) {
     let parent = "00-6b0140802fa557c5974c604b1a390686-c44d702b486425ff-01";
-    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("traceparent"), parent.parse().unwrap())]);
+    let headers =
+        HeaderMap::from_iter([(http::HeaderName::from_static("traceparent"), parent.parse().unwrap())]);
     let server = tracer.server(&headers);
     let client = server.trace().client();
     client.end(|| ("http get".into(), vec![("uri", "/leaf/{id}".to_owned()), ("method", "GET".to_owned())]));

@@ -149,11 +149,20 @@ fn protocols_and_ciphers_narrow_the_choice() {
 #[test]
 fn mistakes_are_named_without_secrets() {
     let (jks, pair) = (format!("{DATA}/store.jks"), generated());
-    let table: &[(&[(&str, &str)], &str, &str)] = &[
+    type Mistake<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let table: &[Mistake<'_>] = &[
         (&[("s.bundle", "none")], codes::BUNDLE, "none"),
         (&[("s.certificate", "/no/such.pem")], codes::MATERIAL, "/no/such.pem"),
         (&[("s.certificate", "classpath:x.pem")], codes::MATERIAL, "class path"),
         (&[("s.certificate", &pair.certificate)], codes::MATERIAL, "no private key"),
+        (
+            &[
+                ("s.certificate", &pair.certificate),
+                ("s.certificate-private-key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
+            ],
+            codes::MATERIAL,
+            "PKCS#12",
+        ),
         (&[("s.key-store", &jks), ("s.key-store-password", "wr0ng")], codes::MATERIAL, "password"),
         (
             &[("s.key-store", &jks), ("s.key-store-password", "changeit"), ("s.key-password", "wr0ng")],

@@ -142,6 +142,8 @@ pub(super) struct Operation {
     pub(super) template: String,
     /// Media types besides the actuator's JSON ones.
     pub(super) produces: Vec<&'static str>,
+    /// Usable with read-only access.
+    pub(super) harmless: bool,
     pub(super) handler: Arc<Handler>,
 }
 
@@ -232,6 +234,20 @@ impl Endpoint {
         self.operation(Method::POST, template, &[], handler)
     }
 
+    /// `POST` that changes nothing lasting and stays usable with read-only access.
+    #[must_use]
+    pub fn write_always<F, Fut>(self, template: &str, handler: F) -> Self
+    where
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Reply> + Send + 'static,
+    {
+        let mut endpoint = self.write(template, handler);
+        if let Some(last) = endpoint.operations.last_mut() {
+            last.harmless = true;
+        }
+        endpoint
+    }
+
     /// `DELETE`.
     #[must_use]
     pub fn delete<F, Fut>(self, template: &str, handler: F) -> Self
@@ -254,6 +270,7 @@ impl Endpoint {
         Fut: Future<Output = Reply> + Send + 'static,
     {
         self.operations.push(Operation {
+            harmless: method == Method::GET,
             method,
             template: template.to_owned(),
             produces: produces.to_vec(),

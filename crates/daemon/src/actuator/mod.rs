@@ -178,7 +178,7 @@ impl Actuator {
             .endpoint
             .operations
             .iter()
-            .filter(|operation| writable || operation.method == Method::GET)
+            .filter(|operation| writable || operation.harmless)
             .filter_map(|operation| Some((operation, operation.matches(below)?)))
             .collect();
         let wanted = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
