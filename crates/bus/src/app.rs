@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tracing::info;
-use wellspring_daemon::health::Component;
 use wellspring_daemon::{App, Context};
 use wellspring_lb_client::discovery::Discovery;
 use wellspring_properties::Problem;
@@ -16,14 +15,14 @@ use wellspring_properties::Problem;
 use crate::bus::{Bus, Options, Scope};
 use crate::config::Choice;
 use crate::events::Hub;
+use crate::transport::Transport;
 #[cfg(feature = "amqp")]
 use crate::transport::amqp::Amqp;
 use crate::transport::bridge::Bridge;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
-use crate::transport::{State, Transport};
 use crate::webhook::Monitor;
-use crate::{admin, http, journal, metrics};
+use crate::{admin, attach, journal};
 
 /// The daemon, not started yet.
 pub fn app() -> App {
@@ -38,7 +37,6 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     options.ack_log = Scope::Everyone(options.own.acks.events);
     let exchange = Exchange::new();
     let transport = transport(&cx, &options, &exchange)?;
-    metrics::watch(&cx.meters, &transport);
     let hub = Hub {
         exchange,
         transport: Arc::clone(&transport),
@@ -50,17 +48,9 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     keep_board(&cx, &bus).await?;
     let discovery = cx.client.discovery();
     bus.expect(move || instances(&*discovery));
-    bus.on_refresh(cx.refresher.clone());
-    bus.on_shutdown(cx.tasks.stop_request());
-    report_health(&cx, &bus);
-    http::mount(&cx.actuator, &bus)?;
+    attach::mount(&cx, &bus)?;
     admin::mount(&cx, &bus)?;
     let router = hub.router().merge(Monitor::from_env(&cx.env, Some(bus.clone()))?.router());
-    let end = cx.tasks.token();
-    cx.tasks.spawn_to_end(async move {
-        end.cancelled().await;
-        bus.close().await;
-    });
     Ok(router)
 }
 
@@ -101,15 +91,4 @@ fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc
         // Without the feature, `choice` has refused AMQP.
         _ => Arc::new(exchange.clone()),
     })
-}
-
-fn report_health(cx: &Context, bus: &Bus) {
-    let bus = bus.clone();
-    cx.health.add("bus", move || {
-        let component = match bus.state() {
-            State::Up => Component::up(),
-            State::Down(reason) => Component::down().detail("error", reason),
-        };
-        std::future::ready(component.detail("transport", bus.transport()).detail("id", bus.id()))
-    });
 }

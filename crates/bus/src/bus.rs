@@ -355,6 +355,7 @@ impl Inner {
             let handled = AssertUnwindSafe(listener.on(event)).catch_unwind().await;
             handled.unwrap_or_else(|_| Err(Failure::new(format!("{listener:?} panicked"))))?;
         }
+        self.instruments.applied.increment();
         self.announce(|| Announcement::Applied(Arc::new(event.clone())));
         Ok(())
     }

@@ -196,7 +196,6 @@ impl Worker {
     async fn apply(&self, event: &Event) -> bool {
         match self.inner.apply(event).await {
             Ok(()) => {
-                self.inner.instruments.applied.increment();
                 self.inner.recent.lock().insert(event.id.clone());
                 true
             }

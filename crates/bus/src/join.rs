@@ -9,7 +9,7 @@ use wellspring_telemetry::Meters;
 
 use crate::bus::{Bus, Options, Scope};
 use crate::config::{self, Choice, Config, Own};
-use crate::metrics::{self, Instruments};
+use crate::metrics::Instruments;
 use crate::transport::Transport;
 #[cfg(feature = "amqp")]
 use crate::transport::amqp::Amqp;
@@ -61,7 +61,6 @@ impl Bus {
             // Without the feature, `choice` has refused AMQP.
             _ => Arc::new(Exchange::new()),
         };
-        metrics::watch(meters, &transport);
         Ok(Some(Self::start(options, transport)))
     }
 }

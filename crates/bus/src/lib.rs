@@ -24,6 +24,8 @@ pub mod ack_log;
 mod admin;
 #[cfg(feature = "server")]
 mod app;
+#[cfg(feature = "server")]
+mod attach;
 mod bus;
 pub mod config;
 pub mod destination;
@@ -44,6 +46,8 @@ pub mod webhook;
 
 #[cfg(feature = "server")]
 pub use app::app;
+#[cfg(feature = "server")]
+pub use attach::attach;
 pub use bus::{Announcement, Bus, Options, Scope, Trace};
 pub use error::{Failure, PublishError};
 pub use wellspring_wire::bus::{Event, Payload, RemoteEvent};

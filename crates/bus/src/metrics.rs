@@ -8,7 +8,7 @@ use wellspring_telemetry::names;
 use crate::transport::{State, Transport};
 
 /// Follows the state of a transport.
-pub(crate) fn watch(meters: &Meters, transport: &Arc<dyn Transport>) {
+pub fn watch(meters: &Meters, transport: &Arc<dyn Transport>) {
     let (waiting, connected) = (Arc::clone(transport), transport.state());
     let tags = &[("transport", transport.name())];
     #[expect(clippy::cast_precision_loss, reason = "a queue has at most some thousand messages")]

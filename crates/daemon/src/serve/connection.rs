@@ -33,6 +33,8 @@ impl Protocol {
         let head = usize::try_from(settings.max_http_request_header_size).unwrap_or(usize::MAX);
         let patience = settings.tomcat.connection_timeout;
         let mut http1 = http1::Builder::new();
+        // As Tomcat writes them: there are clients that look for `Allow`, not for `allow`.
+        http1.title_case_headers(true);
         http1.timer(TokioTimer::new()).header_read_timeout(patience).max_header_size(head);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
