@@ -158,7 +158,11 @@ fn a_spring_application_lives_on_the_platform() {
     let refreshed = http1::Request::new("POST", "/actuator/refresh").send(greeter.port()).unwrap();
     let keys = refreshed.json();
     assert!(keys.as_array().is_some_and(|keys| keys.contains(&json!("greeting"))), "{keys}");
-    assert_eq!(get(&platform.gateway, "/greeter/greeting/Eve").json()["text"], "Good day, Eve");
+    assert_eq!(get(&greeter, "/greeting/Eve").json()["text"], "Good day, Eve");
+    // A refresh makes Spring's client leave the registry and join again.
+    poll::until("the gateway finds it again", SOON, || {
+        get(&platform.gateway, "/greeter/greeting/Eve").json()["text"] == "Good day, Eve"
+    });
 
     // Leaves when it stops, and the gateway notices.
     greeter.stop(SOON);
