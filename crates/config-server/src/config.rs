@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use indexmap::IndexMap;
-use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
+use tracing::warn;
+use wellspring_properties::{Environment, Problem};
 
 /// Below `spring.cloud.config.server`.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,8 +29,14 @@ pub struct Settings {
     pub default_application_name: String,
     pub default_profile: String,
     pub encrypt: EncryptSwitches,
+    /// `false`: every path is 404, but for the actuator.
+    pub enabled: bool,
+    /// The original can read its own settings from what it serves. Not done here.
+    pub bootstrap: bool,
     pub git: Git,
     pub native: Native,
+    /// `monitor.<sender>.enabled`, which the bus crate reads.
+    pub monitor: IgnoredAny,
     pub composite: Vec<Backend>,
     pub health: Health,
 }
@@ -164,6 +172,21 @@ impl<'de> Deserialize<'de> for Repo {
     }
 }
 
+/// The server's settings; keys that nothing reads are told in the log.
+pub(crate) fn settings(env: &Environment) -> Result<Settings, Problem> {
+    let (settings, unknown) = env.bind_checked::<Settings>("spring.cloud.config.server");
+    // Entries of a composite have the keys of their kind, which checks them itself.
+    for problem in unknown.iter().filter(|problem| !problem.message.contains(".composite[")) {
+        warn!("{}", problem.line());
+    }
+    if settings.as_ref().is_ok_and(|settings| settings.bootstrap) {
+        warn!(
+            "spring.cloud.config.server.bootstrap has no effect: settings are read before anything is served"
+        );
+    }
+    settings
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -177,7 +200,10 @@ impl Default for Settings {
             default_application_name: "application".to_owned(),
             default_profile: "default".to_owned(),
             encrypt: EncryptSwitches::default(),
+            enabled: true,
+            bootstrap: false,
             git: Git::default(),
+            monitor: IgnoredAny,
             native: Native::default(),
             composite: Vec::new(),
             health: Health::default(),

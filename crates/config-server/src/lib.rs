@@ -6,6 +6,7 @@ mod encryption;
 mod error;
 mod health;
 mod http;
+mod metrics;
 mod monitor;
 mod render;
 mod repository;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 
 use wellspring_daemon::{App, Context, Service};
 
-use config::Settings;
 use encryption::Keys;
 use encryption::values::Decryptor;
 use server::Server;
@@ -31,7 +31,7 @@ pub fn app() -> App {
 }
 
 async fn build(context: Context) -> wellspring_daemon::Result<Service> {
-    let settings: Settings = context.env.bind("spring.cloud.config.server")?;
+    let settings = config::settings(&context.env)?;
     let decryptor = Arc::new(Decryptor {
         keys: Keys::from_env(&context.env)?,
         prefix_invalid: settings.encrypt.prefix_invalid_properties,

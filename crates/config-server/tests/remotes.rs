@@ -64,7 +64,11 @@ async fn deleted_branches_live_on_unless_they_are_not_wanted() {
         ])
         .await;
         assert_eq!(server.value("/x/default/gone", "a").await, "gone");
-        let done = std::process::Command::new("git").current_dir(&path).args(["branch", "-D", "gone"]).output().unwrap();
+        let done = std::process::Command::new("git")
+            .current_dir(&path)
+            .args(["branch", "-D", "gone"])
+            .output()
+            .unwrap();
         assert!(done.status.success());
         assert_eq!(server.get("/x/default/gone").await.status, status);
     }
@@ -77,11 +81,14 @@ async fn credentials_are_sent_and_their_absence_is_told() {
     let remote = HttpRemote::start(repository.path().join(".git"), Some("Basic dXNlcjpwYXNz")).await;
     let url = remote.url();
     let git = "spring.cloud.config.server.git";
-    let with = [(URI, url.as_str()), (&format!("{git}.username"), "user"), (&format!("{git}.password"), "pass")];
+    let with =
+        [(URI, url.as_str()), (&format!("{git}.username"), "user"), (&format!("{git}.password"), "pass")];
     assert_eq!(Server::start(&with).await.value("/x/default", "a").await, 1);
     let inside = url.replace("http://", "http://user:pass@");
     assert_eq!(Server::start(&[(URI, &inside)]).await.value("/x/default", "a").await, 1);
-    for (uri, cause) in [(url.clone(), "wants a username"), (url.replace("http://", "http://user:wrong@"), "not accepted")] {
+    for (uri, cause) in
+        [(url.clone(), "wants a username"), (url.replace("http://", "http://user:wrong@"), "not accepted")]
+    {
         let start = Server::try_start(&[(URI, &uri), (&format!("{git}.clone-on-start"), "true")]).await;
         let error = start.err().unwrap();
         assert!(error.contains(cause) && !error.contains("wrong"), "{error}");
@@ -180,6 +187,47 @@ async fn an_unreachable_remote_stops_the_start_only_with_clone_on_start() {
     let uri = "http://127.0.0.1:1/config.git";
     let server = Server::start(&[(URI, uri)]).await;
     assert_eq!(server.get("/x/default").await.status, 404);
-    let error = Server::try_start(&[(URI, uri), ("spring.cloud.config.server.git.clone-on-start", "true")]).await.err().unwrap();
+    let error = Server::try_start(&[(URI, uri), ("spring.cloud.config.server.git.clone-on-start", "true")])
+        .await
+        .err()
+        .unwrap();
     assert!(error.contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_does_not_parse_keeps_the_last_good_one() {
+    let mut repository = repository();
+    let server = Server::start(&[
+        (URI, &repository.path().display().to_string()),
+        ("management.endpoint.health.show-details", "always"),
+    ])
+    .await;
+    let good = server.json("/x/default").await["version"].clone();
+    let broken = repository.put("application.yml", "a: 2\n  b: [\n").unwrap();
+    for _ in 0..2 {
+        let reply = server.get("/x/default").await;
+        assert_eq!(reply.json()["version"], good);
+        assert_eq!(reply.header("x-wellspring-rejected-commit"), Some(broken.as_str()));
+    }
+    let health = server.get("/actuator/health").await.json();
+    let told = health["components"]["configServer"]["details"]["mirrors"][0]["rejected"][0].to_string();
+    assert!(told.contains(&broken) && told.contains("application.yml:2:"), "{told}");
+    // By its id it can still be asked for, and fails as in the original.
+    assert_eq!(server.get(&format!("/x/default/{broken}")).await.status, 404);
+    // A template that no application reads does no harm.
+    repository.write("charts/t.yaml", "{{- if }}\n").unwrap();
+    let mended = repository.put("application.yml", "a: 3\n").unwrap();
+    let reply = server.get("/x/default").await;
+    assert_eq!(reply.json()["version"], mended);
+    assert_eq!(reply.header("x-wellspring-rejected-commit"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_commit_that_does_not_parse_is_404() {
+    let repository =
+        Repository::with(&[("application.yml", "a: [\n"), ("orders.properties", "a=1\n")]).unwrap();
+    for uri in [repository.path().display().to_string(), repository.uri()] {
+        let server = Server::start(&[(URI, &uri)]).await;
+        assert_eq!(server.get("/orders/default").await.status, 404);
+    }
 }

@@ -60,4 +60,7 @@ names! {
     BUS_CONNECTED = "wellspring.bus.connected", "", "1 while messages flow, 0 while the broker or daemon is away";
     /// Tags: outcome = noted, foreign.
     BUS_ACKS = "wellspring.bus.acks", "acks", "Acks that arrived: of events that are followed here, or of others";
+    /// Tags: outcome = success, failure.
+    CONFIG_FETCHES = "wellspring.config.fetches", "seconds", "Fetches of Git remotes";
+    CONFIG_COMMITS_REJECTED = "wellspring.config.commits.rejected", "commits", "Commits that were not served because they do not parse";
 }

@@ -1,7 +1,7 @@
 //! `GET /{name}/{profiles}[/{label}]`: the environment as JSON.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wellspring_daemon::Response;
 use wellspring_wire::config::V2;
 
@@ -12,6 +12,8 @@ use crate::repository::{Found, Query};
 use crate::server::Server;
 
 const JSON: &str = "application/json";
+/// The newer commit of the branch that is not served because it does not parse.
+const REJECTED: HeaderName = HeaderName::from_static("x-wellspring-rejected-commit");
 
 pub(super) async fn answer(
     server: &Server,
@@ -29,7 +31,11 @@ pub(super) async fn answer(
     };
     let query = server.query(name, profiles, label)?;
     let found = server.find(&query).await?;
-    Ok(reply::with_type(form, body(&query, &found, form == V2)))
+    let mut response = reply::with_type(form, body(&query, &found, form == V2));
+    if let Some(commit) = found.rejected.as_deref().and_then(|commit| HeaderValue::from_str(commit).ok()) {
+        response.headers_mut().insert(REJECTED, commit);
+    }
+    Ok(response)
 }
 
 /// The members in the original's order; the sources' values are ready-made.

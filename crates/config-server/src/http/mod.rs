@@ -44,7 +44,11 @@ pub(crate) fn mount(env: &wellspring_properties::Environment) -> Mount {
 
 async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
     let query = Parameters::of(request.uri().query().unwrap_or_default());
-    let route = mount.route(request.uri().path(), query.has("useDefaultLabel"));
+    let route = if server.settings.enabled {
+        mount.route(request.uri().path(), query.has("useDefaultLabel"))
+    } else {
+        Route::None
+    };
     let template = template(&route);
     let path = request.uri().path().to_owned();
     let get = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -35,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) state: Option<String>,
     /// Highest precedence first.
     pub(crate) sources: Vec<Source>,
+    /// The newer commit that is not served because it does not parse.
+    pub(crate) rejected: Option<String>,
 }
 
 /// What is known about a copy of a remote.

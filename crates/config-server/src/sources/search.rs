@@ -181,7 +181,7 @@ pub(crate) fn read(
             let bytes = files.read(path, &stamp)?;
             let parsed = documents.load(stamp, kind, &bytes, &files.shown(path));
             if let Err(Unreadable::Syntax(problem) | Unreadable::Refused(problem)) = &parsed {
-                error!(file = %files.shown(path), %problem, "configuration file cannot be served");
+                error!(problem = problem.line(), "configuration file cannot be served");
             }
             parsed
         }

@@ -1,5 +1,5 @@
 //! A config server in this process, and Git remotes that answer as hosting services do.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -32,7 +32,8 @@ impl Server {
     pub async fn try_start(properties: &[(&str, &str)]) -> Result<Self, String> {
         let base = Options::local().with("spring.cloud.bus.enabled", false);
         let options = properties.iter().fold(base, |options, (name, value)| options.with(name, value));
-        let running = wellspring_config_server::app().start(options).await.map_err(|error| error.to_string())?;
+        let running =
+            wellspring_config_server::app().start(options).await.map_err(|error| error.to_string())?;
         Ok(Self { running })
     }
 
@@ -99,7 +100,12 @@ impl HttpRemote {
     }
 }
 
-async fn host(State(hosting): State<Hosting>, uri: Uri, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+async fn host(
+    State(hosting): State<Hosting>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
     hosting.requests.fetch_add(1, Ordering::Relaxed);
     if uri.path().starts_with("/moved/") {
         let to = format!("/{}?{}", uri.path().trim_start_matches("/moved/"), uri.query().unwrap_or_default());

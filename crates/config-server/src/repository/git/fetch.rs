@@ -3,16 +3,17 @@
 //! Requests read the last known state. Where the settings promise more (`refresh-rate: 0`), a request waits for a fetch that
 //! began after it came, one fetch for all who wait; but never long for a remote that is known not to answer.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use git2::Oid;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use wellspring_daemon::{Context, Tasks};
 use wellspring_wire::Millis;
 
@@ -22,14 +23,16 @@ use super::refs::Refs;
 use super::store::{Commit, Store};
 use super::transport::{Shown, Transport};
 use super::tree::CommitFiles;
+use super::validate;
 use crate::config::Git as Settings;
 use crate::error::Error;
+use crate::metrics::Instruments;
 use crate::repository::Freshness;
+use crate::sources::documents::Documents;
 
-/// A request waits at least this long for a remote that answered last time, and at most three times as long as that took.
-const PATIENCE: Duration = Duration::from_millis(40);
-/// Before anything is known about a remote.
-const FIRST_PATIENCE: Duration = Duration::from_millis(500);
+/// A request waits this long for a remote that answered last time, or three times as long as that took. Who comes later than that
+/// finds a remote that hangs, and does not wait at all until it has answered again.
+const PATIENCE: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: u64 = 5;
 
 #[derive(Debug)]
@@ -44,9 +47,22 @@ pub(crate) struct Mirror {
     /// The last state that was fetched or found on disk.
     refs: ArcSwapOption<Refs>,
     store: OnceLock<Arc<Store>>,
+    /// Branches (full names) whose newest commit does not parse; what is served is in `refs`.
+    rejected: ArcSwap<HashMap<String, Rejected>>,
+    keeps_last_good: bool,
+    documents: Arc<Documents>,
+    searched: Vec<String>,
+    instruments: Instruments,
     flight: Mutex<Flight>,
     landed: watch::Sender<u64>,
     tasks: Tasks,
+}
+
+/// A commit that is not served, and why.
+#[derive(Debug, Clone)]
+struct Rejected {
+    commit: Oid,
+    problem: String,
 }
 
 /// Where the mirror is kept.
@@ -88,6 +104,7 @@ impl Mirror {
         transport: Transport,
         basedir: Option<PathBuf>,
         context: &Context,
+        documents: &Arc<Documents>,
     ) -> Arc<Self> {
         let home = Home::new(basedir);
         let mirror = Self {
@@ -97,6 +114,11 @@ impl Mirror {
             prune: settings.delete_untracked_branches,
             timeout: Duration::from_secs(settings.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT)),
             refs: ArcSwapOption::empty(),
+            rejected: ArcSwap::default(),
+            keeps_last_good: context.env.get("wellspring.config.keep-last-good").as_deref() != Some("false"),
+            documents: Arc::clone(documents),
+            searched: validate::patterns(&settings.search_paths),
+            instruments: Instruments::bind(&context.meters),
             store: OnceLock::new(),
             flight: Mutex::default(),
             landed: watch::Sender::new(0),
@@ -201,6 +223,7 @@ impl Mirror {
     async fn fly(self: &Arc<Self>) -> bool {
         let began = Instant::now();
         let result = self.fetch().await;
+        self.instruments.fetched(result.is_ok(), began.elapsed());
         let (number, again) = {
             let mut flight = self.flight.lock();
             let number = flight.begun;
@@ -241,7 +264,7 @@ impl Mirror {
             .await
             .map_err(|error| error.to_string())??;
         let news = self.transport.fetch(&self.home.git, &known, self.timeout).await?;
-        let refs = known.updated(&news, self.prune);
+        let refs = self.without_broken(&known, known.updated(&news, self.prune)).await?;
         if self.store.get().is_none() {
             let store = Store::open(&self.home.git).map_err(|error| error.message().to_owned())?;
             // A second fetch cannot have set it: there is one at a time.
@@ -252,6 +275,50 @@ impl Mirror {
             self.refs.store(Some(Arc::new(refs)));
         }
         Ok(())
+    }
+
+    /// Branches whose new commit does not parse stay at the last good one.
+    async fn without_broken(&self, known: &Arc<Refs>, mut refs: Refs) -> Result<Refs, String> {
+        if !self.keeps_last_good {
+            return Ok(refs);
+        }
+        let before = self.rejected.load_full();
+        let mut rejected = HashMap::new();
+        for (name, good) in known.names.iter().filter(|(name, _)| name.starts_with("refs/heads/")) {
+            let Some(new) = refs.names.get(name).copied().filter(|new| new != good) else { continue };
+            let problem = match before.get(name).filter(|known| known.commit == new) {
+                Some(known) => Some(known.problem.clone()),
+                None => self.check(*good, new).await?,
+            };
+            if let Some(problem) = problem {
+                if before.get(name).is_none_or(|known| known.commit != new) {
+                    error!(uri = %Shown(&self.uri), branch = name, commit = %new, problem, serving = %good, "commit cannot be served, the last good one stays");
+                    self.instruments.rejected.increment();
+                }
+                refs.names.insert(name.clone(), *good);
+                rejected.insert(name.clone(), Rejected { commit: new, problem });
+            }
+        }
+        self.rejected.store(Arc::new(rejected));
+        Ok(refs)
+    }
+
+    async fn check(&self, good: Oid, new: Oid) -> Result<Option<String>, String> {
+        let (git, documents, searched) =
+            (self.home.git.clone(), Arc::clone(&self.documents), self.searched.clone());
+        tokio::task::spawn_blocking(move || validate::check(&git, &documents, &searched, good, new))
+            .await
+            .map_err(|error| error.to_string())?
+            .map(Result::err)
+            .map_err(|error| error.message().to_owned())
+    }
+
+    pub(crate) fn rejected(&self, label: &str) -> Option<String> {
+        let rejected = self.rejected.load();
+        if rejected.is_empty() {
+            return None;
+        }
+        rejected.get(&format!("refs/heads/{label}")).map(|rejected| rejected.commit.to_string())
     }
 
     fn served(&self) -> Result<(), Error> {
@@ -287,7 +354,12 @@ impl Mirror {
             last_fetch: flight.succeeded,
             failing_since: flight.failure.as_ref().map(|failure| failure.since),
             error: flight.failure.as_ref().map(|failure| failure.cause.clone()),
-            rejected: Vec::new(),
+            rejected: self
+                .rejected
+                .load()
+                .iter()
+                .map(|(branch, rejected)| format!("{branch} {}: {}", rejected.commit, rejected.problem))
+                .collect(),
         }
     }
 }
@@ -313,8 +385,7 @@ impl Flight {
         if local {
             return now + timeout;
         }
-        let patience =
-            self.typical.map_or(FIRST_PATIENCE, |typical| (typical * 3).max(PATIENCE)).min(timeout);
+        let patience = self.typical.map_or(PATIENCE, |typical| (typical * 3).max(PATIENCE)).min(timeout);
         if self.failure.is_some() {
             return now;
         }

@@ -18,6 +18,7 @@ use super::transport::Transport;
 use crate::config::Git as Settings;
 use crate::error::Error;
 use crate::repository::{Freshness, Query};
+use crate::sources::documents::Documents;
 use crate::sources::files::Files;
 
 /// Repositories whose uri holds placeholders that are kept open at a time.
@@ -126,6 +127,14 @@ impl Place {
         }
     }
 
+    /// The newer commit of a branch that is not served because it does not parse.
+    pub(crate) fn rejected(&self, label: &str) -> Option<String> {
+        match &self.kind {
+            Kind::InPlace(_) => None,
+            Kind::Mirror(mirror) => mirror.rejected(label),
+        }
+    }
+
     pub(crate) fn files(&self, commit: Commit) -> Result<SharedFiles, Error> {
         match &self.kind {
             Kind::InPlace(repository) => repository.files(commit),
@@ -141,13 +150,19 @@ type Key = (Option<String>, String);
 #[derive(Debug)]
 pub(crate) struct Places {
     context: Context,
+    documents: Arc<Documents>,
     basedir: Option<PathBuf>,
     open: Mutex<HashMap<Key, Arc<Place>>>,
 }
 
 impl Places {
-    pub(crate) fn new(context: &Context, basedir: Option<PathBuf>) -> Self {
-        Self { context: context.clone(), basedir, open: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(context: &Context, documents: &Arc<Documents>, basedir: Option<PathBuf>) -> Self {
+        Self {
+            context: context.clone(),
+            documents: Arc::clone(documents),
+            basedir,
+            open: Mutex::new(HashMap::new()),
+        }
     }
 
     pub(crate) async fn place(
@@ -178,7 +193,8 @@ impl Places {
                 let transport = Transport::new(uri, &choice.settings)
                     .map_err(|problem| Error::Internal(problem.line()))?;
                 let basedir = self.directory(choice, uri);
-                let mirror = Mirror::new(uri, &choice.settings, transport, basedir, &self.context);
+                let mirror =
+                    Mirror::new(uri, &choice.settings, transport, basedir, &self.context, &self.documents);
                 if choice.has_placeholders() {
                     // Names that nobody has must leave nothing behind: only what could be cloned is kept.
                     mirror.fresh().await?;

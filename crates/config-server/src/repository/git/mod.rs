@@ -8,6 +8,7 @@ pub(crate) mod refs;
 pub(crate) mod store;
 pub(crate) mod transport;
 pub(crate) mod tree;
+mod validate;
 pub(crate) mod work_tree;
 
 use std::path::PathBuf;
@@ -49,7 +50,8 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
         return Err(Problem::new("WS-1312", format!("{key} is missing: the repository to be served"))
             .hint("a uri (https, ssh, file, a path), or spring.profiles.active=native for directories"));
     }
-    let places = Places::new(parts.context, settings.basedir.as_ref().map(PathBuf::from));
+    let basedir = settings.basedir.as_ref().map(PathBuf::from);
+    let places = Places::new(parts.context, &parts.documents, basedir);
     let server_label = parts.settings.default_label.as_deref();
     let mut by_pattern = Vec::new();
     for (key, repo) in &settings.repos {
@@ -119,12 +121,14 @@ impl Git {
         let several = labels.len() > 1;
         let mut versions = Vec::new();
         let mut sources = Vec::new();
+        let mut rejected = None;
         // The last label has the highest precedence; versions are told in the order of the list.
         for label in labels.into_iter().rev() {
             match self.find_label(choice, query, label).await {
-                Ok((version, found)) => {
+                Ok((version, found, newer)) => {
                     versions.insert(0, version);
                     sources.extend(found);
+                    rejected = rejected.or(newer);
                 }
                 Err(error) if several && choice.settings.continue_on_multiple_label_failure => {
                     warn!(label, %error, "label left out");
@@ -132,7 +136,7 @@ impl Git {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Found { version: Some(versions.join(",")), state: Some(String::new()), sources })
+        Ok(Found { version: Some(versions.join(",")), state: Some(String::new()), sources, rejected })
     }
 
     async fn find_label(
@@ -140,7 +144,7 @@ impl Git {
         choice: &Choice,
         query: &Query,
         label: Option<&str>,
-    ) -> Result<(String, Vec<search::Source>), Error> {
+    ) -> Result<(String, Vec<search::Source>, Option<String>), Error> {
         let opened = self.open(choice, query, label).await?;
         let locations = self.locations_in(choice, &opened, query)?;
         let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
@@ -149,7 +153,7 @@ impl Git {
             Failure::Refused(problem) => Error::Internal(problem.line()),
             Failure::Other(error) => error,
         })?;
-        Ok((opened.commit.id.to_string(), sources))
+        Ok((opened.commit.id.to_string(), sources, opened.place.rejected(&opened.label)))
     }
 
     fn locations_in(&self, choice: &Choice, opened: &Opened, query: &Query) -> Result<Vec<Location>, Error> {
