@@ -261,6 +261,11 @@ impl Client {
         self.request(Method::GET, address)
     }
 
+    /// A HEAD.
+    pub fn head(&self, address: impl Into<String>) -> RequestBuilder {
+        self.request(Method::HEAD, address)
+    }
+
     /// A POST.
     pub fn post(&self, address: impl Into<String>) -> RequestBuilder {
         self.request(Method::POST, address)

@@ -24,3 +24,4 @@ pub use eureka::{Own, Status};
 pub use guard::Guard;
 pub use instance::{Instance, Metadata};
 pub use load::{Ended, InFlight, Load, nanos};
+pub use wellspring_lb_client_macros::client;

@@ -138,6 +138,20 @@ impl RequestBuilder {
         serde_json::from_slice(&body).map_err(|error| CallError::Body { target, message: error.to_string() })
     }
 
+    /// Sends the call and asks for no more than a successful status.
+    ///
+    /// # Errors
+    /// When no instance answered or the status is not 2xx.
+    pub async fn done(self) -> Result<(), CallError> {
+        let response = self.send().await?;
+        let (status, target) = (response.status(), response.url().to_string());
+        if status.is_success() {
+            return Ok(());
+        }
+        let body = response.bytes().await.map_err(|error| CallError::of_transport(&target, error))?;
+        Err(CallError::Reply { target, status, body })
+    }
+
     pub(super) async fn send_direct(&self) -> Result<Response, CallError> {
         let host = uri::service_of(&self.address)?;
         self.outgoing.send(&self.client, &host, &self.address, &[]).await

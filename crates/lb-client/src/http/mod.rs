@@ -13,4 +13,7 @@ pub use balance::{RequestBuilder, Response};
 pub use budget::{Budget, BudgetSettings};
 pub use client::{Options, client};
 pub use error::CallError;
-pub use uri::{AddressError, real_address};
+pub use uri::{AddressError, push_segment, real_address};
+
+/// What calls end with.
+pub type Result<T, E = CallError> = std::result::Result<T, E>;

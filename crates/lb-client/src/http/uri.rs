@@ -1,6 +1,7 @@
 //! From a logical address (`lb://orders/7`, `http://orders/7`) and an instance to a real one.
 
 use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::Instance;
@@ -38,6 +39,21 @@ fn real_scheme<'a>(original: &'a str, instance: &'a Instance) -> &'a str {
         "http" if instance.secure() => "https",
         "ws" if instance.secure() => "wss",
         other => other,
+    }
+}
+
+/// What a path segment may hold as it is.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@');
+
+/// Appends a value as one segment of a path: slashes and everything else that means something are encoded.
+pub fn push_segment(address: &mut String, value: &impl std::fmt::Display) {
+    let text = value.to_string();
+    match text.as_str() {
+        // Alone in a segment, dots would be taken for a way up.
+        "." => address.push_str("%2E"),
+        ".." => address.push_str("%2E%2E"),
+        text => address.extend(utf8_percent_encode(text, PLAIN)),
     }
 }
 
