@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wellspring_daemon::{App, Context, Service};
@@ -21,6 +22,7 @@ use crate::peers::{digest, nodes, sync};
 
 /// Between two comparisons with each peer.
 const DIGEST_PERIOD: Duration = Duration::from_secs(10);
+use crate::record::{self, EventLog};
 use crate::{Clock, Node};
 
 /// What `wellspring-registry` runs.
@@ -37,7 +39,8 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     let own = Own::from_env(&context.env, context.local_addr, secure).await?.info;
     let life = Duration::from_millis(config.server.max_time_for_replication);
     let node = Arc::new(Node::new(config.rules(own.id()), life, Clock::default()));
-    join_peers(&context, &config, &node, &own.host_name)?;
+    let known = remember(&context, &config, &node).await?;
+    join_peers(&context, &config, &node, &own.host_name, known)?;
     timers(&context, &config, &node);
     let about = About { config, own, started: Millis::now() };
     let api = Api::new(node, Arc::new(about), context.tasks.draining());
@@ -47,8 +50,29 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     }))
 }
 
+/// Starts the event log and begins with what was known before, when there is a directory for it; how much that was.
+async fn remember(context: &Context, config: &Config, node: &Arc<Node>) -> anyhow::Result<usize> {
+    let Some(directory) = config.record.state_directory.clone() else { return Ok(0) };
+    let ended = context.tasks.token();
+    let settings = config.record.event_log.clone();
+    let (log, writer) = EventLog::open(&directory, settings.clone(), ended.clone())
+        .await
+        .with_context(|| format!("wellspring.registry.state-directory {}", directory.display()))?;
+    let known = record::load(node, &directory).await;
+    node.log_to(log);
+    context.tasks.spawn_to_end(writer);
+    context.tasks.spawn_to_end(record::keep(Arc::clone(node), directory, settings, ended));
+    Ok(known)
+}
+
 /// Finds the peers, starts their senders, copies what they know, and opens.
-fn join_peers(context: &Context, config: &Config, node: &Arc<Node>, host: &str) -> anyhow::Result<()> {
+fn join_peers(
+    context: &Context,
+    config: &Config,
+    node: &Arc<Node>,
+    host: &str,
+    known: usize,
+) -> anyhow::Result<()> {
     let settings: ClientSettings = context.env.bind("eureka.client")?;
     let my_url = config.server.my_url.as_deref().filter(|url| !url.trim().is_empty());
     let my_url = my_url.map(Address::parse).transpose().map_err(|error| {
@@ -90,7 +114,7 @@ fn join_peers(context: &Context, config: &Config, node: &Arc<Node>, host: &str) 
         None => 0,
     };
     if addresses.is_empty() || !settings.fetch_registry || attempts == 0 {
-        node.with(|state, now| state.open(0, now));
+        node.with(|state, now| state.open(known, now));
         return Ok(());
     }
     let pause = millis(config.server.registry_sync_retry_wait_ms);
@@ -98,7 +122,7 @@ fn join_peers(context: &Context, config: &Config, node: &Arc<Node>, host: &str) 
     let node = Arc::clone(node);
     context.tasks.spawn(async move {
         let copied = sync::copy(&node, node.peers(), &patient, attempts, pause).await;
-        node.with(|state, now| state.open(copied, now));
+        node.with(|state, now| state.open(copied.max(known), now));
         tracing::info!(copied, "open for traffic");
     });
     Ok(())

@@ -10,6 +10,8 @@ pub mod http;
 pub mod invalid;
 pub mod node;
 pub mod peers;
+pub mod rate_limit;
+pub mod record;
 pub mod state;
 pub mod view;
 

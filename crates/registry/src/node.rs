@@ -1,7 +1,8 @@
 //! A registry at work: the core behind its lock, the clock, the cache, and whoever must hear of changes.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::Clock;
 use crate::cache::{Cache, Payload};
 use crate::feed::Feed;
 use crate::peers::Peers;
+use crate::record::EventLog;
 use crate::state::{Digest, Line, Registry, Renewed, Rules, Stamp, StatusChanged};
 use crate::view::{Format, Part, Whole};
 
@@ -32,14 +34,21 @@ pub struct Node {
     /// Deltas built so far: `versions__delta`.
     deltas: AtomicI64,
     clock: Clock,
+    log: OnceLock<EventLog>,
 }
 
 /// Whose call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
-    Client,
+pub struct Caller {
     /// Another registry: what it says is not told to further ones.
-    Peer,
+    pub peer: bool,
+    /// Where the call came from; absent when nobody called.
+    pub from: Option<IpAddr>,
+}
+
+impl Caller {
+    pub const CLIENT: Self = Self { peer: false, from: None };
+    pub const PEER: Self = Self { peer: true, from: None };
 }
 
 /// What became of a heartbeat.
@@ -66,17 +75,38 @@ impl Node {
             replication_life,
             deltas: AtomicI64::new(0),
             clock,
+            log: OnceLock::new(),
+        }
+    }
+
+    /// Changes are recorded there from now on.
+    pub fn log_to(&self, log: EventLog) {
+        if self.log.set(log).is_err() {
+            tracing::warn!("the event log was set already");
         }
     }
 
     /// The core under its lock. Short calls only.
     pub fn with<T>(&self, call: impl FnOnce(&mut Registry, Millis) -> T) -> T {
+        self.call(None, call)
+    }
+
+    fn call<T>(&self, caller: Option<Caller>, call: impl FnOnce(&mut Registry, Millis) -> T) -> T {
         let mut state = self.state.lock();
-        let result = call(&mut state, self.clock.now());
+        let now = self.clock.now();
+        let result = call(&mut state, now);
         let changes = state.take_changes();
         self.version.store(state.version(), Ordering::Release);
-        // Under the lock, so that watchers see changes in their order.
+        if changes.is_empty() {
+            return result;
+        }
+        // Under the lock, so that watchers and the log see changes in their order.
         self.feed.push(&changes);
+        if let Some(log) = self.log.get() {
+            for change in &changes {
+                log.record(change, caller, now);
+            }
+        }
         drop(state);
         for change in &changes {
             let instance = &change.instance;
@@ -101,7 +131,7 @@ impl Node {
     }
 
     pub fn register(&self, instance: InstanceInfo, caller: Caller) {
-        let stored = self.with(|state, now| state.register(instance, caller == Caller::Peer, now));
+        let stored = self.call(Some(caller), |state, now| state.register(instance, caller.peer, now));
         if let Some(stored) = stored {
             self.replicate(caller, || self.registration(stored));
         }
@@ -116,11 +146,11 @@ impl Node {
         overridden: Option<Status>,
         caller: Caller,
     ) -> Beat {
-        let tells = caller == Caller::Client && !self.peers.is_empty();
-        let (renewed, known) = self.with(|state, now| {
-            let renewed = state.renew(app, id, stamp, caller == Caller::Peer, now);
+        let tells = !caller.peer && !self.peers.is_empty();
+        let (renewed, known) = self.call(Some(caller), |state, now| {
+            let renewed = state.renew(app, id, stamp, caller.peer, now);
             if let Renewed::Yes(Stamp::SenderNewer) = renewed
-                && caller == Caller::Peer
+                && caller.peer
                 && let Some(status) = overridden
             {
                 state.adopt_override(app, id, status, now);
@@ -133,7 +163,7 @@ impl Node {
             self.replicate(caller, || heartbeat(&instance, overridden));
         }
         match stamp {
-            Stamp::OursNewer(ours) if caller == Caller::Peer => Beat::Outdated(ours),
+            Stamp::OursNewer(ours) if caller.peer => Beat::Outdated(ours),
             Stamp::SenderNewer => Beat::Unknown,
             Stamp::Agrees | Stamp::OursNewer(_) => Beat::Renewed,
         }
@@ -141,7 +171,7 @@ impl Node {
 
     /// True when there was such an instance.
     pub fn cancel(&self, app: &str, id: &str, caller: Caller) -> bool {
-        let known = self.with(|state, now| state.cancel(app, id, caller == Caller::Peer, now)).is_some();
+        let known = self.call(Some(caller), |state, now| state.cancel(app, id, caller.peer, now)).is_some();
         if known {
             self.replicate(caller, || (item(Action::Cancel, app, id), self.replication_life));
         }
@@ -157,7 +187,7 @@ impl Node {
         stamp: Option<Millis>,
         caller: Caller,
     ) -> bool {
-        let (outcome, ours) = self.with(|state, now| {
+        let (outcome, ours) = self.call(Some(caller), |state, now| {
             (state.override_status(app, id, status, stamp, now), state.instance(app, id, now))
         });
         self.overridden(&outcome, Action::StatusUpdate, status, ours, caller)
@@ -172,7 +202,7 @@ impl Node {
         stamp: Option<Millis>,
         caller: Caller,
     ) -> bool {
-        let (outcome, ours) = self.with(|state, now| {
+        let (outcome, ours) = self.call(Some(caller), |state, now| {
             (state.lift_override(app, id, status, stamp, now), state.instance(app, id, now))
         });
         self.overridden(&outcome, Action::DeleteStatusOverride, status, ours, caller)
@@ -201,7 +231,8 @@ impl Node {
 
     /// True when there is such an instance.
     pub fn merge_metadata(&self, app: &str, id: &str, pairs: Metadata, caller: Caller) -> bool {
-        let Some(stored) = self.with(|state, now| state.merge_metadata(app, id, pairs, now)) else {
+        let Some(stored) = self.call(Some(caller), |state, now| state.merge_metadata(app, id, pairs, now))
+        else {
             return false;
         };
         self.replicate(caller, || self.registration(stored));
@@ -214,7 +245,7 @@ impl Node {
             let (app, id) = (theirs.app.clone(), theirs.id().to_owned());
             self.with(|state, now| state.adopt_override(&app, &id, theirs.overridden_status, now));
         }
-        self.register(theirs, Caller::Peer);
+        self.register(theirs, Caller::PEER);
     }
 
     /// Applications of which another registry knows something else.
@@ -239,7 +270,7 @@ impl Node {
     }
 
     fn replicate(&self, caller: Caller, task: impl FnOnce() -> (ReplicationInstance, Duration)) {
-        if caller == Caller::Client && !self.peers.is_empty() {
+        if !caller.peer && !self.peers.is_empty() {
             let (item, life) = task();
             self.peers.offer(&item, life);
         }

@@ -181,7 +181,7 @@ impl World {
                     let (_, list) =
                         self.members[source].node.snapshot(wellspring_registry::view::Whole::Apps);
                     for instance in list.instances() {
-                        self.members[index].node.register(InstanceInfo::clone(instance), Caller::Peer);
+                        self.members[index].node.register(InstanceInfo::clone(instance), Caller::PEER);
                     }
                 }
             }
@@ -219,7 +219,7 @@ impl World {
     fn register(&mut self, service: usize) {
         let service = &self.services[service];
         self.cancelled.remove(&service.id);
-        self.members[service.home].node.register(describe(service), Caller::Client);
+        self.members[service.home].node.register(describe(service), Caller::CLIENT);
     }
 
     fn cancel(&mut self, service: usize) {
@@ -228,7 +228,7 @@ impl World {
             return;
         }
         service.alive = false;
-        if self.members[service.home].node.cancel("APP", &service.id, Caller::Client) {
+        if self.members[service.home].node.cancel("APP", &service.id, Caller::CLIENT) {
             self.cancelled.insert(service.id.clone(), (service.home, service.dirty));
         }
     }
@@ -242,7 +242,7 @@ impl World {
             }
             service.next_beat = now + RENEWAL;
             let node = &self.members[service.home].node;
-            let beat = node.renew("APP", &service.id, Some(Millis(service.dirty)), None, Caller::Client);
+            let beat = node.renew("APP", &service.id, Some(Millis(service.dirty)), None, Caller::CLIENT);
             if matches!(beat, Beat::Unknown) {
                 // As clients do: a new state, and a registration.
                 service.dirty = now;

@@ -12,6 +12,7 @@ use wellspring_properties::{Environment, Problem};
 
 pub use server::Server;
 
+use crate::record;
 use crate::state::Rules;
 
 /// All settings of a registry.
@@ -20,6 +21,7 @@ pub struct Config {
     pub server: Server,
     pub dashboard: Dashboard,
     pub opening: Opening,
+    pub record: record::Settings,
     /// `server.servlet.context-path`, without a slash at the end.
     pub context_path: String,
     /// `eureka.environment` and `eureka.datacenter`, shown on the dashboard.
@@ -63,6 +65,8 @@ impl Config {
         let (server, unknown) = env.bind_checked::<Server>("eureka.server");
         let (dashboard, more) = env.bind_checked::<Dashboard>("eureka.dashboard");
         let (opening, yet_more) = env.bind_checked::<Opening>("eureka.instance.registry");
+        // Not checked for unknown keys: in one process with others, any key may stand below this prefix.
+        let record = env.bind::<record::Settings>("wellspring.registry")?;
         for problem in unknown.into_iter().chain(more).chain(yet_more) {
             match no_effect::reason(&problem) {
                 Some((key, reason)) => tracing::info!(key, reason, "setting has no effect here"),
@@ -79,6 +83,7 @@ impl Config {
             server,
             dashboard: dashboard?,
             opening: opening?,
+            record,
             context_path: path.trim_end_matches('/').to_owned(),
             environment: text("eureka.environment", "test"),
             datacenter: text("eureka.datacenter", "default"),

@@ -6,6 +6,7 @@ use wellspring_daemon::Response;
 
 use super::path::Resource;
 use super::{Api, negotiate, reply};
+use crate::rate_limit::Fetch;
 use crate::view::{Part, Whole};
 
 impl Api {
@@ -13,6 +14,14 @@ impl Api {
         let Some(format) = negotiate::list(&parts.headers) else {
             return self.error(StatusCode::NOT_ACCEPTABLE, parts);
         };
+        let fetch = match resource {
+            Resource::Apps => Some(Fetch::Full),
+            Resource::Delta | Resource::App(_) => Some(Fetch::Partial),
+            _ => None,
+        };
+        if fetch.is_some_and(|fetch| self.limit.refuses(fetch, parts, self.node.clock().now())) {
+            return self.error(StatusCode::SERVICE_UNAVAILABLE, parts);
+        }
         let closed = !self.node.answers_lists()
             || (*resource == Resource::Delta && self.about.config.server.disable_delta);
         if closed {

@@ -18,10 +18,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
-use wellspring_daemon::{Response, Template};
+use wellspring_daemon::{Peer, Response, Template};
 
 use crate::dashboard::About;
 use crate::node::{Caller, Node};
+use crate::rate_limit::RateLimit;
 use path::Resource;
 use query::Query;
 
@@ -35,13 +36,16 @@ const BATCH_CAP: usize = 16 * 1024 * 1024;
 pub struct Api {
     node: Arc<Node>,
     about: Arc<About>,
+    limit: Arc<RateLimit>,
+    templates: Arc<[Arc<str>; path::KINDS]>,
     /// Cancelled when endless answers should end.
     draining: CancellationToken,
 }
 
 impl Api {
     pub fn new(node: Arc<Node>, about: Arc<About>, draining: CancellationToken) -> Self {
-        Self { node, about, draining }
+        let limit = Arc::new(RateLimit::new(&about.config.server));
+        Self { node, about, limit, templates: Arc::new(path::templates()), draining }
     }
 
     /// Shown in error pages; the frame has taken it off the path.
@@ -61,7 +65,9 @@ impl Api {
             return self.error(StatusCode::NOT_FOUND, &parts);
         };
         let mut response = self.resource(&resource, &parts, body).await;
-        response.extensions_mut().insert(Template(resource.template().into()));
+        if let Some(template) = self.templates.get(resource.kind()) {
+            response.extensions_mut().insert(Template(Arc::clone(template)));
+        }
         response
     }
 
@@ -121,5 +127,5 @@ impl Api {
 fn caller(parts: &Parts) -> Caller {
     let replicated =
         parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true");
-    if replicated { Caller::Peer } else { Caller::Client }
+    Caller { peer: replicated, from: parts.extensions.get::<Peer>().map(|peer| peer.remote.ip()) }
 }

@@ -1,6 +1,7 @@
 //! Which resource a path names. The same paths below `/eureka/` and `/eureka/v2/`; one trailing slash is tolerated.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -92,26 +93,50 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The path with names for its variable parts, for metrics.
-    pub(super) fn template(&self) -> &'static str {
+    /// Its place among the templates.
+    pub(super) fn kind(&self) -> usize {
         match self {
-            Self::Apps => "/eureka/apps",
-            Self::Delta => "/eureka/apps/delta",
-            Self::App(_) => "/eureka/apps/{app}",
-            Self::Instance { .. } => "/eureka/apps/{app}/{id}",
-            Self::Override { .. } => "/eureka/apps/{app}/{id}/status",
-            Self::Metadata { .. } => "/eureka/apps/{app}/{id}/metadata",
-            Self::ById(_) => "/eureka/instances/{id}",
-            Self::Vip(_) => "/eureka/vips/{vip}",
-            Self::SecureVip(_) => "/eureka/svips/{vip}",
-            Self::Batch => "/eureka/peerreplication/batch",
-            Self::Asg => "/eureka/asg/{name}/status",
-            Self::Status => "/eureka/status",
-            Self::Watch => "/eureka/watch",
-            Self::Digest => "/eureka/digest",
-            Self::Lines(_) => "/eureka/digest/{app}",
+            Self::Apps => 0,
+            Self::Delta => 1,
+            Self::App(_) => 2,
+            Self::Instance { .. } => 3,
+            Self::Override { .. } => 4,
+            Self::Metadata { .. } => 5,
+            Self::ById(_) => 6,
+            Self::Vip(_) => 7,
+            Self::SecureVip(_) => 8,
+            Self::Batch => 9,
+            Self::Asg => 10,
+            Self::Status => 11,
+            Self::Watch => 12,
+            Self::Digest => 13,
+            Self::Lines(_) => 14,
         }
     }
+}
+
+pub(super) const KINDS: usize = 15;
+
+/// The paths with names for their variable parts, for metrics.
+pub(super) fn templates() -> [Arc<str>; KINDS] {
+    [
+        "/eureka/apps",
+        "/eureka/apps/delta",
+        "/eureka/apps/{app}",
+        "/eureka/apps/{app}/{id}",
+        "/eureka/apps/{app}/{id}/status",
+        "/eureka/apps/{app}/{id}/metadata",
+        "/eureka/instances/{id}",
+        "/eureka/vips/{vip}",
+        "/eureka/svips/{vip}",
+        "/eureka/peerreplication/batch",
+        "/eureka/asg/{name}/status",
+        "/eureka/status",
+        "/eureka/watch",
+        "/eureka/digest",
+        "/eureka/digest/{app}",
+    ]
+    .map(Arc::from)
 }
 
 /// A segment decoded; empty ones name nothing.

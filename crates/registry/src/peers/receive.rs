@@ -21,18 +21,18 @@ impl Node {
                 match why_invalid(&instance, &app) {
                     // The original's answer to an invalid instance is 200 and a line in its log.
                     Some(reason) => tracing::warn!(app, reason, "replicated registration was dropped"),
-                    None => self.register(Arc::unwrap_or_clone(instance), Caller::Peer),
+                    None => self.register(Arc::unwrap_or_clone(instance), Caller::PEER),
                 }
                 status(200)
             }
             Action::Heartbeat => {
-                match self.renew(&app, id, item.last_dirty, item.overridden(), Caller::Peer) {
+                match self.renew(&app, id, item.last_dirty, item.overridden(), Caller::PEER) {
                     Beat::Renewed => status(200),
                     Beat::Unknown => status(404),
                     Beat::Outdated(ours) => conflict(ours),
                 }
             }
-            Action::Cancel => known(self.cancel(&app, id, Caller::Peer)),
+            Action::Cancel => known(self.cancel(&app, id, Caller::PEER)),
             Action::StatusUpdate => {
                 if self.instance(&app, id).is_none() {
                     return status(404);
@@ -40,7 +40,7 @@ impl Node {
                 let Some(value) = item.status.as_deref().and_then(Status::from_name) else {
                     return status(500);
                 };
-                known(self.override_status(&app, id, value, item.last_dirty, Caller::Peer))
+                known(self.override_status(&app, id, value, item.last_dirty, Caller::PEER))
             }
             Action::DeleteStatusOverride => {
                 // The original reads the timestamp first and trips over its absence.
@@ -52,7 +52,7 @@ impl Node {
                 }
                 let value = item.status.as_deref().map_or(Some(Status::Unknown), Status::from_name);
                 let Some(value) = value else { return status(500) };
-                known(self.lift_override(&app, id, value, item.last_dirty, Caller::Peer))
+                known(self.lift_override(&app, id, value, item.last_dirty, Caller::PEER))
             }
         }
     }

@@ -63,7 +63,7 @@ fn take_over(node: &Node, applications: &Applications) -> usize {
         match crate::invalid::why_invalid(instance, &instance.app) {
             Some(reason) => tracing::warn!(app = %instance.app, reason, "instance of a peer was not copied"),
             None => {
-                node.register(instance.as_ref().clone(), Caller::Peer);
+                node.register(instance.as_ref().clone(), Caller::PEER);
                 copied += 1;
             }
         }
