@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wellspring_daemon::{App, Context, Service};
 use wellspring_lb_client::eureka::{ClientSettings, Own};
 use wellspring_lb_client::http::{Options, client};
-use wellspring_properties::Problem;
+use wellspring_properties::{Problem, codes};
 use wellspring_wire::Millis;
 
 use crate::config::{Config, millis};
@@ -18,6 +18,7 @@ use crate::http::Api;
 use crate::peers::address::Address;
 use crate::peers::batch::Limits;
 use crate::peers::client::Peer;
+use crate::peers::region::{self, Regions};
 use crate::peers::{digest, nodes, sync};
 
 /// Between two comparisons with each peer.
@@ -38,7 +39,16 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     let secure = context.env.get_as::<bool>("server.ssl.enabled")?.unwrap_or(false);
     let own = Own::from_env(&context.env, context.local_addr, secure).await?.info;
     let life = Duration::from_millis(config.server.max_time_for_replication);
-    let node = Arc::new(Node::new(config.rules(own.id()), life, Clock::default()));
+    let regions = Regions::new(&config.server).map_err(|(name, error)| {
+        let key = format!("eureka.server.remote-region-urls-with-name.{name}");
+        Problem::new(codes::TYPE_MISMATCH, format!("{key} is no URL: {error}")).at(context.env.origin(&key))
+    })?;
+    let node = Node::new(config.rules(own.id()), life, Clock::default()).beside(regions);
+    let node = Arc::new(node);
+    if !node.regions().is_empty() {
+        let period = Duration::from_secs(config.server.remote_region_registry_fetch_interval.max(1));
+        context.tasks.spawn(region::run(Arc::clone(&node), client(Options::default())?, period));
+    }
     let known = remember(&context, &config, &node).await?;
     join_peers(&context, &config, &node, &own.host_name, known)?;
     timers(&context, &config, &node);
@@ -76,12 +86,9 @@ fn join_peers(
     let settings: ClientSettings = context.env.bind("eureka.client")?;
     let my_url = config.server.my_url.as_deref().filter(|url| !url.trim().is_empty());
     let my_url = my_url.map(Address::parse).transpose().map_err(|error| {
-        Problem::new(
-            wellspring_properties::codes::TYPE_MISMATCH,
-            format!("eureka.server.my-url is no URL: {error}"),
-        )
-        .at(context.env.origin("eureka.server.my-url"))
-        .hint("http://this-host:8761/eureka/")
+        Problem::new(codes::TYPE_MISMATCH, format!("eureka.server.my-url is no URL: {error}"))
+            .at(context.env.origin("eureka.server.my-url"))
+            .hint("http://this-host:8761/eureka/")
     })?;
     let own = nodes::Own { my_url, host: host.to_owned(), port: context.local_addr.port() };
     let addresses = if settings.enabled { own.others(&settings.urls()) } else { Vec::new() };

@@ -9,12 +9,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use wellspring_wire::Millis;
 use wellspring_wire::eureka::replication::{Action, ReplicationInstance};
-use wellspring_wire::eureka::{Applications, Form, InstanceInfo, Metadata, Status, hashcode, json};
+use wellspring_wire::eureka::{
+    Application, Applications, Form, InstanceInfo, Metadata, Status, hashcode, json,
+};
 
 use crate::Clock;
 use crate::cache::{Cache, Payload};
 use crate::feed::Feed;
 use crate::peers::Peers;
+use crate::peers::region::{self, NotFetched, Regions};
 use crate::record::EventLog;
 use crate::state::{Digest, Line, Registry, Renewed, Rules, Stamp, StatusChanged};
 use crate::view::{Format, Part, Whole};
@@ -35,6 +38,7 @@ pub struct Node {
     deltas: AtomicI64,
     clock: Clock,
     log: OnceLock<EventLog>,
+    regions: Regions,
 }
 
 /// Whose call it is.
@@ -76,7 +80,19 @@ impl Node {
             deltas: AtomicI64::new(0),
             clock,
             log: OnceLock::new(),
+            regions: Regions::default(),
         }
+    }
+
+    /// Shows the instances of other regions as well.
+    #[must_use]
+    pub fn beside(mut self, regions: Regions) -> Self {
+        self.regions = regions;
+        self
+    }
+
+    pub fn regions(&self) -> &Regions {
+        &self.regions
     }
 
     /// Changes are recorded there from now on.
@@ -291,8 +307,10 @@ impl Node {
         self.with(|state, now| state.instance(app, id, now))
     }
 
+    /// An instance of whatever application, here or in another region.
     pub fn find(&self, id: &str) -> Option<Arc<InstanceInfo>> {
-        self.with(|state, now| state.find(id, now))
+        let ours = self.with(|state, now| state.find(id, now));
+        ours.or_else(|| self.regions.instance(|instance| instance.id() == id))
     }
 
     pub fn answers_lists(&self) -> bool {
@@ -309,19 +327,52 @@ impl Node {
 
     /// A list with the version that it shows. Encoding it is the caller's, outside of the lock.
     pub fn snapshot(&self, whole: Whole) -> (u64, Applications) {
-        self.with(|state, _| {
+        self.snapshot_beside(whole, &self.regions.unasked())
+    }
+
+    fn snapshot_beside(&self, whole: Whole, regions: &[Arc<Vec<Application>>]) -> (u64, Applications) {
+        let (counts, mut list) = self.with(|state, _| {
             let (version, applications) = match whole {
                 Whole::Apps => (1, state.applications()),
                 Whole::Delta => (self.deltas.fetch_add(1, Ordering::Relaxed) + 1, state.delta()),
             };
             let hashcode = state.counts().to_string();
-            (state.version(), Applications { version, hashcode, applications })
-        })
+            ((state.version(), state.counts()), Applications { version, hashcode, applications })
+        });
+        let (version, mut counts) = counts;
+        if !regions.is_empty() {
+            // The delta names only what changed here; that of another region comes to light by the hash code.
+            for instance in regions.iter().flat_map(|region| region.iter()).flat_map(|app| &app.instances) {
+                counts.add(instance.status);
+            }
+            list.hashcode = counts.to_string();
+            if whole == Whole::Apps {
+                region::merge(&mut list.applications, regions);
+            }
+        }
+        (version, list)
+    }
+
+    /// A list with the instances of the regions that were asked for.
+    pub fn whole_with(
+        &self,
+        whole: Whole,
+        names: &str,
+        format: Format,
+        form: Form,
+    ) -> Result<Vec<u8>, NotFetched> {
+        let (_, list) = self.snapshot_beside(whole, &self.regions.asked(names)?);
+        Ok(format.applications(&list, form))
     }
 
     /// What changed after `known` as JSON, empty when nothing did; `None` when that is too long ago.
     pub fn changes_since(&self, known: u64) -> Option<(u64, Bytes)> {
         let mut pushed = self.pushed.lock();
+        if !self.regions.is_empty() {
+            // With other regions in the list a change cannot be told from ours alone.
+            let version = self.version.load(Ordering::Acquire);
+            return (known == version).then(|| (version, Bytes::new()));
+        }
         if pushed.0 == known && pushed.1 == self.version.load(Ordering::Acquire) && !pushed.2.is_empty() {
             return Some((pushed.1, pushed.2.clone()));
         }
@@ -355,7 +406,8 @@ impl Node {
         let (version, bytes) = match &key.0 {
             Part::App(name) => {
                 let (version, list) = self.with(|state, _| (state.version(), state.application(name)));
-                (version, format.application(&list?, form))
+                let list = list.or_else(|| self.regions.application(name))?;
+                (version, format.application(&list, form))
             }
             Part::Vip(vip) => self.by_vip(format, form, |instance| instance.has_vip(vip)),
             Part::SecureVip(vip) => self.by_vip(format, form, |instance| instance.has_secure_vip(vip)),

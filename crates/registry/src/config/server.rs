@@ -115,6 +115,7 @@ impl Server {
                 "peers cannot read compressed batches",
             );
         }
+        set("eureka.server.disable-delta-for-remote-regions", "remote regions are always fetched whole");
         set(
             "eureka.server.min-available-instances-for-peer-replication",
             "the status page lists the replicas and does not judge them",

@@ -5,7 +5,9 @@ use http::request::Parts;
 use wellspring_daemon::Response;
 
 use super::path::Resource;
+use super::query::Query;
 use super::{Api, negotiate, reply};
+use crate::peers::region::NotFetched;
 use crate::rate_limit::Fetch;
 use crate::view::{Part, Whole};
 
@@ -34,6 +36,15 @@ impl Api {
             Resource::SecureVip(vip) => Part::SecureVip(vip.clone().into_owned()),
             _ => {
                 let whole = if *resource == Resource::Delta { Whole::Delta } else { Whole::Apps };
+                let query = Query(parts.uri.query().unwrap_or_default());
+                if !self.node.regions().is_empty()
+                    && let Some(names) = query.get("regions").filter(|names| !names.is_empty())
+                {
+                    return match self.node.whole_with(whole, &names, format, form) {
+                        Ok(bytes) => reply::bytes(format, bytes),
+                        Err(NotFetched) => self.error(StatusCode::FORBIDDEN, parts),
+                    };
+                }
                 let payload = self.node.whole(whole, format, form);
                 if negotiate::takes_gzip(&parts.headers) {
                     return reply::gzipped(format, payload.gzip());

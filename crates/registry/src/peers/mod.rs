@@ -6,6 +6,7 @@ pub mod client;
 pub mod digest;
 pub mod nodes;
 mod receive;
+pub mod region;
 pub mod sync;
 
 pub use nodes::Peers;

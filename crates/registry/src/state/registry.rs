@@ -458,6 +458,11 @@ impl Registry {
         lists.map(|(name, instances)| Application { name: name.to_owned(), instances }).collect()
     }
 
+    /// Something outside of the registry, that lists show as well, is another now.
+    pub fn touch(&mut self) {
+        self.version += 1;
+    }
+
     pub fn version(&self) -> u64 {
         self.version
     }
