@@ -1,6 +1,7 @@
 //! A Spring Cloud Config server.
 
 mod cache;
+pub mod codes;
 pub mod config;
 mod encryption;
 mod error;

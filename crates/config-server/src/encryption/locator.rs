@@ -95,7 +95,7 @@ impl Keys {
             return Ok(Some(Self::One(Arc::new(Symmetric::new(&key.0, &settings.salt)))));
         }
         let key = pem(&key.0).ok_or_else(|| {
-            Problem::new("WS-1320", "encrypt.key looks like a PEM key but is none that can be read")
+            Problem::new("WS-1420", "encrypt.key looks like a PEM key but is none that can be read")
                 .at(env.origin("encrypt.key"))
                 .hint("-----BEGIN RSA PRIVATE KEY----- and base64, in a YAML block or with \\n")
         })?;
@@ -117,7 +117,7 @@ impl Keys {
 impl Store {
     fn open(env: &Environment, location: &str, settings: &Settings) -> Result<Self, Problem> {
         let key = "encrypt.key-store.location";
-        let problem = |message: String| Problem::new("WS-1321", message).at(env.origin(key)).found(location);
+        let problem = |message: String| Problem::new("WS-1421", message).at(env.origin(key)).found(location);
         let path = location.strip_prefix("file:").unwrap_or(location);
         let path = path.strip_prefix("//").unwrap_or(path);
         if location.starts_with("classpath:") {
@@ -129,7 +129,7 @@ impl Store {
         let store = KeyStore::read(&bytes, &password).map_err(problem)?;
         let Some(alias) = settings.key_store.alias.clone() else {
             return Err(Problem::new(
-                "WS-1321",
+                "WS-1421",
                 "encrypt.key-store.alias is missing: the key that is used by default",
             ));
         };
@@ -137,7 +137,7 @@ impl Store {
             "default" => Algorithm::Pkcs1,
             "oaep" => Algorithm::Oaep,
             other => {
-                return Err(Problem::new("WS-1322", "no such algorithm")
+                return Err(Problem::new("WS-1422", "no such algorithm")
                     .at(env.origin("encrypt.rsa.algorithm"))
                     .found(other)
                     .hint("default, oaep"));

@@ -137,7 +137,7 @@ fn kind(name: &str) -> Option<Build> {
 
 fn unknown(context: &Context, prefix: &str, found: &str) -> Problem {
     let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-    Problem::new("WS-1310", format!("{prefix}.type is no kind of backend that this server has"))
+    Problem::new("WS-1410", format!("{prefix}.type is no kind of backend that this server has"))
         .at(context.env.origin(&format!("{prefix}.type")))
         .found(found)
         .hint(known.join(", "))

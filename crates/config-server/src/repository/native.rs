@@ -37,7 +37,7 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
     let default_label =
         parts.settings.default_label.clone().unwrap_or_else(|| settings.default_label.clone());
     let home = std::env::current_dir()
-        .map_err(|error| Problem::new("WS-1311", format!("the working directory cannot be read: {error}")))?;
+        .map_err(|error| Problem::new("WS-1411", format!("the working directory cannot be read: {error}")))?;
     Ok(Arc::new(Native { settings, default_label, documents: Arc::clone(&parts.documents), home }))
 }
 

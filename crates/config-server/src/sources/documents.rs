@@ -124,7 +124,7 @@ impl Documents {
     ) -> Result<Document, Unreadable> {
         if let Some(entry) = entries.get(GIVEN_UP) {
             let problem =
-                Problem::new("WS-1301", format!("`{GIVEN_UP}` is not read by Spring Boot since 2.4"))
+                Problem::new("WS-1401", format!("`{GIVEN_UP}` is not read by Spring Boot since 2.4"))
                     .at(entry.origin.clone())
                     .found(entry.value.to_string())
                     .hint(ON_PROFILE);

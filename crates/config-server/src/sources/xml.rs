@@ -6,7 +6,7 @@ use quick_xml::events::Event;
 use wellspring_properties::{Entry, Problem};
 
 pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<IndexMap<String, Entry>, Problem> {
-    let broken = |message: String| Problem::new("WS-1302", format!("{file}: {message}"));
+    let broken = |message: String| Problem::new("WS-1402", format!("{file}: {message}"));
     let text = std::str::from_utf8(bytes).map_err(|_| broken("not UTF-8".to_owned()))?;
     let mut reader = Reader::from_str(text);
     let mut entries = IndexMap::new();

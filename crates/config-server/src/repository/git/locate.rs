@@ -44,7 +44,7 @@ impl Choice {
         let Some(uri) = settings.uri.clone() else {
             let key = key.unwrap_or_default();
             return Err(Problem::new(
-                "WS-1312",
+                "WS-1412",
                 format!("spring.cloud.config.server.git.repos.{key}.uri is missing"),
             ));
         };
@@ -268,7 +268,7 @@ impl Places {
 }
 
 fn cannot_clone(choice: &Choice, error: &Error) -> Problem {
-    Problem::new("WS-1313", format!("repository `{}` cannot be cloned: {error}", choice.name()))
+    Problem::new("WS-1413", format!("repository `{}` cannot be cloned: {error}", choice.name()))
         .hint("clone-on-start: false starts without it")
 }
 

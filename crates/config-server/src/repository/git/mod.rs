@@ -47,7 +47,7 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
     let settings: Settings = parts.env().bind(&parts.prefix)?;
     if settings.uri.as_deref().is_none_or(str::is_empty) {
         let key = format!("{}.uri", parts.prefix);
-        return Err(Problem::new("WS-1312", format!("{key} is missing: the repository to be served"))
+        return Err(Problem::new("WS-1412", format!("{key} is missing: the repository to be served"))
             .hint("a uri (https, ssh, file, a path), or spring.profiles.active=native for directories"));
     }
     let basedir = settings.basedir.as_ref().map(PathBuf::from);

@@ -24,7 +24,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(super) fn new(uri: &str) -> Result<Self, Problem> {
         let url = Url::parse(uri)
-            .map_err(|error| Problem::new("WS-1314", format!("not a uri: {error}")).found(uri))?;
+            .map_err(|error| Problem::new("WS-1414", format!("not a uri: {error}")).found(uri))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         Ok(Self { host, port: url.port().unwrap_or(PORT), path: url.path().to_owned() })
     }

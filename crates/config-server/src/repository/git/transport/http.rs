@@ -32,7 +32,7 @@ impl std::fmt::Debug for Http {
 
 impl Http {
     pub(super) fn new(uri: &str, settings: &Settings) -> Result<Self, Problem> {
-        let invalid = |message: String| Problem::new("WS-1314", message).found(Shown(uri).to_string());
+        let invalid = |message: String| Problem::new("WS-1414", message).found(Shown(uri).to_string());
         let mut base = Url::parse(uri).map_err(|error| invalid(format!("not a uri: {error}")))?;
         let mut username = settings.username.clone();
         let mut password = settings.password.clone();

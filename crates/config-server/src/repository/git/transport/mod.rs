@@ -42,7 +42,7 @@ impl Transport {
             return ssh::Ssh::new(uri, settings).map(Self::Ssh);
         }
         if let Some((scheme, _)) = uri.split_once("://") {
-            return Err(Problem::new("WS-1314", format!("git repositories cannot be reached by {scheme}"))
+            return Err(Problem::new("WS-1414", format!("git repositories cannot be reached by {scheme}"))
                 .found(Shown(uri).to_string())
                 .hint("https://…, ssh://…, user@host:path, file:///…, or a path"));
         }

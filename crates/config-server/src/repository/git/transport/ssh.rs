@@ -54,7 +54,7 @@ const COMPLAINT: u64 = 2000;
 
 impl Ssh {
     pub(super) fn new(uri: &str, settings: &Settings) -> Result<Self, Problem> {
-        let problem = |message: &str| Problem::new("WS-1314", message).found(super::Shown(uri).to_string());
+        let problem = |message: &str| Problem::new("WS-1414", message).found(super::Shown(uri).to_string());
         let (host, port, user, path) = if uri.starts_with("ssh://") {
             let url = Url::parse(uri).map_err(|error| problem(&format!("not a uri: {error}")))?;
             let user = Some(url.username().to_owned()).filter(|user| !user.is_empty());
@@ -174,7 +174,7 @@ impl Options {
             }
             (None, None) => None,
             (_, algorithm) => {
-                return Err(Problem::new("WS-1315", "host-key and host-key-algorithm belong together")
+                return Err(Problem::new("WS-1415", "host-key and host-key-algorithm belong together")
                     .found(algorithm.as_deref().unwrap_or_default())
                     .hint(ALGORITHMS.join(", ")));
             }

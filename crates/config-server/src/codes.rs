@@ -1,0 +1,62 @@
+//! Every code of a complaint of the config server, with the paragraph that `wellspring explain` prints. 14xx.
+
+use wellspring_properties::codes::Code;
+
+/// All codes of this crate, in order.
+pub const CODES: &[Code] = &[
+    code(
+        "WS-1401",
+        "key that Spring Boot no longer reads",
+        "A served file has the old key spring.profiles. Clients refuse such files since Spring Boot 2.4: write spring.config.activate.on-profile.",
+    ),
+    code(
+        "WS-1402",
+        "XML properties cannot be read",
+        "A served .xml file is not in the form that Java's properties have: <properties> with <entry key=\"...\">.",
+    ),
+    code(
+        "WS-1410",
+        "unknown kind of backend",
+        "An entry of spring.cloud.config.server.composite has a type that this server does not have. The message lists those it has.",
+    ),
+    code(
+        "WS-1411",
+        "working directory cannot be read",
+        "Relative search locations of the native backend begin at the working directory, and the system did not tell it.",
+    ),
+    code(
+        "WS-1412",
+        "repository is not configured",
+        "The git backend needs spring.cloud.config.server.git.uri, or SPRING_CLOUD_CONFIG_SERVER_GIT_URI in the environment; a file: uri must hold a .git directory.",
+    ),
+    code(
+        "WS-1413",
+        "repository cannot be cloned",
+        "clone-on-start asks for the repository before the first request, and it could not be had. Check the address, the network and the credentials; the message of the transport follows.",
+    ),
+    code(
+        "WS-1414",
+        "repository address cannot be used",
+        "Repositories are reached by https, http, ssh (also git@host:path), git and file addresses.",
+    ),
+    code(
+        "WS-1415",
+        "host key is incomplete",
+        "host-key and host-key-algorithm of a repository belong together.",
+    ),
+    code(
+        "WS-1420",
+        "key cannot be read",
+        "encrypt.key begins like a PEM private key but is none. A symmetric key is any text; an RSA key is a whole PEM block.",
+    ),
+    code(
+        "WS-1421",
+        "key store cannot be used",
+        "encrypt.key-store names a store that cannot be opened, has the wrong password, or lacks the alias. JKS and PKCS#12 stores are read.",
+    ),
+    code("WS-1422", "unknown encryption algorithm", "encrypt.rsa.algorithm is DEFAULT or OAEP."),
+];
+
+const fn code(code: &'static str, title: &'static str, explanation: &'static str) -> Code {
+    Code { code, title, explanation }
+}
