@@ -20,9 +20,6 @@ use crate::peers::batch::Limits;
 use crate::peers::client::Peer;
 use crate::peers::region::{self, Regions};
 use crate::peers::{digest, nodes, sync};
-
-/// Between two comparisons with each peer.
-const DIGEST_PERIOD: Duration = Duration::from_secs(10);
 use crate::record::{self, EventLog};
 use crate::{Clock, Node};
 
@@ -113,7 +110,11 @@ fn join_peers(
     }
     if !addresses.is_empty() {
         let http = client(Options { connect_timeout: Duration::from_secs(2), ..Options::default() })?;
-        context.tasks.spawn(digest::run(Arc::clone(node), http, DIGEST_PERIOD));
+        context.tasks.spawn(digest::run(
+            Arc::clone(node),
+            http,
+            config.record.comparison_interval.max(Duration::from_millis(100)),
+        ));
     }
     let attempts = match config.server.registry_sync_retries {
         Some(attempts) => attempts,

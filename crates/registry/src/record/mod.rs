@@ -16,12 +16,25 @@ pub use log::EventLog;
 pub use snapshot::{keep, load};
 
 /// `wellspring.registry`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
     /// Where log and state are kept; without it nothing is written.
     pub state_directory: Option<PathBuf>,
     pub event_log: LogSettings,
+    /// Between two comparisons with each peer.
+    #[serde(with = "value::duration_millis")]
+    pub comparison_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            state_directory: None,
+            event_log: LogSettings::default(),
+            comparison_interval: Duration::from_secs(10),
+        }
+    }
 }
 
 /// `wellspring.registry.event-log`.
