@@ -18,6 +18,8 @@ const PREFETCH: u16 = 250;
 /// Members of a group share the events: none takes more than it works on.
 const GROUP_PREFETCH: u16 = 1;
 const HEARTBEAT: u16 = 60;
+/// A connection's buffers are a multiple of it: the broker's 128 KB would cost 16 MB for messages of 300 bytes.
+const FRAME: u32 = 8192;
 
 /// A broker and the names on it.
 #[derive(Clone)]
@@ -283,7 +285,11 @@ impl Rabbit {
                 .or_else(|| self.virtual_host.clone())
                 .filter(|vhost| !vhost.is_empty())
                 .unwrap_or_else(|| "/".to_owned()),
-            query: AMQPQueryString { heartbeat: Some(heartbeat), ..AMQPQueryString::default() },
+            query: AMQPQueryString {
+                heartbeat: Some(heartbeat),
+                frame_max: Some(FRAME),
+                ..AMQPQueryString::default()
+            },
         }
     }
 }

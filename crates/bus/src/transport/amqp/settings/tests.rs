@@ -15,7 +15,7 @@ fn uris(pairs: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn addresses_follow_spring_boot() {
     for (pairs, expected) in [
-        (&[][..], &["amqp://guest:guest@localhost:5672/%2F?heartbeat=60"][..]),
+        (&[][..], &["amqp://guest:guest@localhost:5672/%2F?frame_max=8192&heartbeat=60"][..]),
         (
             &[
                 ("spring.rabbitmq.host", "mq"),
@@ -25,7 +25,7 @@ fn addresses_follow_spring_boot() {
                 ("spring.rabbitmq.virtual-host", "shop"),
                 ("spring.rabbitmq.requested-heartbeat", "10"),
             ],
-            &["amqp://u:p@mq:5673/shop?heartbeat=10"],
+            &["amqp://u:p@mq:5673/shop?frame_max=8192&heartbeat=10"],
         ),
         (
             &[
@@ -33,14 +33,14 @@ fn addresses_follow_spring_boot() {
                 ("spring.rabbitmq.host", "no"),
             ],
             &[
-                "amqp://guest:guest@a:1/%2F?heartbeat=60",
-                "amqp://x:y%40z@b:5672/v%2Fh?heartbeat=60",
-                "amqps://guest:guest@c:5671/%2F?heartbeat=60",
+                "amqp://guest:guest@a:1/%2F?frame_max=8192&heartbeat=60",
+                "amqp://x:y%40z@b:5672/v%2Fh?frame_max=8192&heartbeat=60",
+                "amqps://guest:guest@c:5671/%2F?frame_max=8192&heartbeat=60",
             ],
         ),
         (
             &[("spring.rabbitmq.ssl.enabled", "true")],
-            &["amqps://guest:guest@localhost:5671/%2F?heartbeat=60"],
+            &["amqps://guest:guest@localhost:5671/%2F?frame_max=8192&heartbeat=60"],
         ),
     ] {
         assert_eq!(uris(pairs), expected);
