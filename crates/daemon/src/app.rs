@@ -58,7 +58,7 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting, or a port that is taken.
-    #[error("{0}")]
+    #[error(transparent)]
     Problem(#[from] Problem),
     /// The application's own `build` failed.
     #[error("{name} could not be built: {source:#}")]

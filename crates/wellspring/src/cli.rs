@@ -64,7 +64,9 @@ pub fn main(words: Vec<String>) -> ExitCode {
 /// Properties are `--name=value` for any name with a dot; the rest is for the parser of verbs and options.
 fn split(words: Vec<String>) -> (Vec<String>, Vec<String>) {
     words.into_iter().partition(|word| {
-        word.strip_prefix("--").and_then(|rest| rest.split_once('=')).is_some_and(|(name, _)| name.contains('.'))
+        word.strip_prefix("--")
+            .and_then(|rest| rest.split_once('='))
+            .is_some_and(|(name, _)| name.contains('.'))
             || word == "--debug"
             || word == "--trace"
     })
@@ -93,7 +95,8 @@ mod tests {
 
     #[test]
     fn properties_are_told_from_options_and_verbs() {
-        let words = ["gateway", "--config", "x.yml", "--server.port=1", "--debug"].map(str::to_owned).to_vec();
+        let words =
+            ["gateway", "--config", "x.yml", "--server.port=1", "--debug"].map(str::to_owned).to_vec();
         let (properties, rest) = split(words);
         assert_eq!(properties, ["--server.port=1", "--debug"]);
         assert_eq!(rest, ["gateway", "--config", "x.yml"]);

@@ -33,7 +33,11 @@ impl Links {
         vec![
             ("registry", format!("{}/", url(self.registry)), "services and their instances"),
             ("", format!("{}/eureka/apps", url(self.registry)), "the same for Eureka clients"),
-            ("config server", format!("{}/orders/default", url(self.config_server)), "what `orders` is configured with"),
+            (
+                "config server",
+                format!("{}/orders/default", url(self.config_server)),
+                "what `orders` is configured with",
+            ),
             ("gateway", format!("{}/orders/7", url(self.gateway)), "routes to services by name"),
             ("", format!("{}/actuator/gateway/routes", url(self.gateway)), "its routes"),
             ("bus", format!("{}/actuator/health", url(self.bus)), "tells every instance to refresh"),

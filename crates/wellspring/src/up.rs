@@ -107,7 +107,8 @@ async fn prepare(start: &Start) -> Result<State> {
         .load()
         .await?;
     let dir = PathBuf::from(env.get("wellspring.state-dir").unwrap_or_else(|| STATE_DIR.to_owned()));
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create the state directory {}", dir.display()))?;
+    std::fs::create_dir_all(&dir)
+        .with_context(|| format!("cannot create the state directory {}", dir.display()))?;
     let dir = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
     let sample_repository = if configures_a_repository(&env) {
         None
@@ -127,9 +128,13 @@ async fn prepare(start: &Start) -> Result<State> {
 
 /// Whether settings for all parts, or for the config server alone, say where configuration comes from.
 fn configures_a_repository(env: &Environment) -> bool {
-    ["spring.cloud.config.server", "wellspring.config-server.spring.cloud.config.server"].iter().any(|prefix| {
-        ["git.uri", "native.search-locations", "composite"].iter().any(|key| env.contains(&format!("{prefix}.{key}")))
-    })
+    ["spring.cloud.config.server", "wellspring.config-server.spring.cloud.config.server"].iter().any(
+        |prefix| {
+            ["git.uri", "native.search-locations", "composite"]
+                .iter()
+                .any(|key| env.contains(&format!("{prefix}.{key}")))
+        },
+    )
 }
 
 /// Whether a word of the command line, or a variable's name, sets something that only one application can have.
@@ -148,22 +153,19 @@ async fn start_all(state: &State, parts: &mut Vec<Running>) -> Result<Links> {
         Ok(address)
     };
     let registry = part(wellspring_registry::app(), "registry", state.settings("")).await?;
-    let eureka = format!("eureka.client.service-url.defaultZone: http://localhost:{}/eureka/\n", registry.port());
-    let repository = state.sample_repository.as_deref().map(config_repository).unwrap_or_default();
-    let config_server =
-        part(wellspring_config_server::app(), "config-server", state.settings(&format!("{eureka}{repository}")))
-            .await?;
+    let eureka =
+        format!("eureka.client.service-url.defaultZone: http://localhost:{}/eureka/\n", registry.port());
     let bus = part(wellspring_bus::app(), "bus", state.settings(&eureka)).await?;
-    let client = format!(
-        "{eureka}spring.cloud.config.uri: http://localhost:{}\nwellspring.bus.url: http://localhost:{}\n",
-        config_server.port(),
-        bus.port()
-    );
+    let member = format!("{eureka}wellspring.bus.url: http://localhost:{}\n", bus.port());
+    let repository = state.sample_repository.as_deref().map(config_repository).unwrap_or_default();
+    let settings = state.settings(&format!("{member}{repository}"));
+    let config_server = part(wellspring_config_server::app(), "config-server", settings).await?;
+    let client = format!("{member}spring.cloud.config.uri: http://localhost:{}\n", config_server.port());
     let inventory = part(inventory::app(), "inventory", state.settings(&client)).await?;
     let orders = part(orders::app(), "orders", state.settings(&client)).await?;
     let routes = include_str!("../defaults/gateway.yml");
     let gateway =
-        part(wellspring_gateway::app(), "gateway", state.settings(&format!("{eureka}---\n{routes}"))).await?;
+        part(wellspring_gateway::app(), "gateway", state.settings(&format!("{member}---\n{routes}"))).await?;
     Ok(Links {
         registry,
         config_server,
@@ -183,7 +185,10 @@ impl State {
 }
 
 fn config_repository(repository: &Path) -> String {
-    format!("spring.cloud.config.server.git.uri: {}\n", quoted_text(&format!("file://{}", repository.display())))
+    format!(
+        "spring.cloud.config.server.git.uri: {}\n",
+        quoted_text(&format!("file://{}", repository.display()))
+    )
 }
 
 fn quoted(path: &Path) -> String {
@@ -201,7 +206,9 @@ mod tests {
 
     #[test]
     fn settings_of_one_application_are_kept_from_the_others() {
-        for word in ["--server.port=1", "SERVER_PORT", "--spring.application.name=x", "SPRING_APPLICATION_NAME"] {
+        for word in
+            ["--server.port=1", "SERVER_PORT", "--spring.application.name=x", "SPRING_APPLICATION_NAME"]
+        {
             assert!(is_single(word), "{word}");
         }
         for word in ["--server.ports=1", "--wellspring.bus.server.port=1", "SERVER_ADDRESS"] {
