@@ -16,8 +16,27 @@ pub(crate) fn lay_over(env: &Environment, scope: &str) -> Environment {
         let own = PropertySource { name, entries: entries.collect(), variables: source.variables };
         (!own.entries.is_empty()).then_some(own)
     });
-    let sources = scoped.chain(env.sources().iter().cloned()).collect();
-    Environment::new(sources, env.active_profiles().to_vec())
+    let shared = env.sources().iter().map(without_scoped);
+    Environment::new(scoped.chain(shared).collect(), env.active_profiles().to_vec())
+}
+
+/// What settings begin with that an application may have to itself.
+const ROOTS: [&str; 8] =
+    ["server", "spring", "eureka", "management", "logging", "resilience4j", "encrypt", "wellspring"];
+
+/// The source without settings of single applications: `wellspring.bus.server.port` is none of `wellspring.bus`.
+fn without_scoped(source: &PropertySource) -> PropertySource {
+    let scoped = |key: &str| {
+        let (key, separator) =
+            if source.variables { (key.to_lowercase(), '_') } else { (key.to_owned(), '.') };
+        key.strip_prefix("wellspring").and_then(|rest| rest.strip_prefix(separator)).is_some_and(|rest| {
+            // A part's name may hold the separator of variables: CONFIG_SERVER.
+            rest.split(separator).skip(1).any(|word| ROOTS.contains(&word))
+        })
+    };
+    let entries = source.entries.iter().filter(|(key, _)| !scoped(key));
+    let entries = entries.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+    PropertySource { name: source.name.clone(), entries, variables: source.variables }
 }
 
 /// With the trailing dot.
@@ -49,5 +68,19 @@ mod tests {
         );
         assert_eq!(lay_over(&env, "config-server").get("server.port").as_deref(), Some("9"));
         assert_eq!(lay_over(&env, "gateway").get("server.port").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn settings_of_one_part_are_not_taken_for_settings_of_a_feature() {
+        let variables = [("WELLSPRING_BUS_SERVER_PORT".to_owned(), "9".to_owned())];
+        let file = [("wellspring.bus.server.port", "1"), ("wellspring.bus.url", "u")];
+        let env = Environment::new(
+            vec![PropertySource::of_variables("vars", variables), PropertySource::of_pairs("file", file)],
+            Vec::new(),
+        );
+        let registry = lay_over(&env, "registry");
+        assert_eq!(registry.get("wellspring.bus.url").as_deref(), Some("u"));
+        assert!(!registry.contains("wellspring.bus.server"));
+        assert_eq!(lay_over(&env, "bus").get("server.port").as_deref(), Some("9"));
     }
 }

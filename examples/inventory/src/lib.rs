@@ -25,13 +25,9 @@ struct Stock {
 /// The service: `GET /stock/{sku}`.
 pub fn app() -> App {
     App::new("inventory").defaults(include_str!("application.yml")).build(|cx| async move {
-<<<<<<< HEAD
         if let Some(bus) = Bus::from_env(&cx.env, cx.local_addr.port(), &cx.meters, Some(&cx.client))? {
             bus.on_refresh(cx.refresher.clone());
         }
-=======
-        wellspring_bus::attach(&cx)?;
->>>>>>> 81c431f (Services join the bus in one line; up hands its address on)
         let settings: Refreshed<Settings> = cx.refresher.bind("inventory")?;
         Ok(Router::new().route("/stock/{sku}", get(stock)).with_state(settings))
     })

@@ -33,13 +33,9 @@ struct Orders {
 /// The service: `GET /orders/{id}` and `GET /orders/greeting`.
 pub fn app() -> App {
     App::new("orders").defaults(include_str!("application.yml")).build(|cx| async move {
-<<<<<<< HEAD
         if let Some(bus) = Bus::from_env(&cx.env, cx.local_addr.port(), &cx.meters, Some(&cx.client))? {
             bus.on_refresh(cx.refresher.clone());
         }
-=======
-        wellspring_bus::attach(&cx)?;
->>>>>>> 81c431f (Services join the bus in one line; up hands its address on)
         let orders = Orders { settings: cx.refresher.bind("orders")?, client: cx.client };
         let routes = Router::new().route("/orders/greeting", get(greeting)).route("/orders/{id}", get(order));
         Ok(routes.with_state(orders))
