@@ -15,6 +15,7 @@ use wellspring_wire::Millis;
 use crate::config::{Config, millis};
 use crate::dashboard::About;
 use crate::http::Api;
+use crate::metrics;
 use crate::peers::address::Address;
 use crate::peers::batch::Limits;
 use crate::peers::client::Peer;
@@ -49,6 +50,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     let known = remember(&context, &config, &node).await?;
     join_peers(&context, &config, &node, &own.host_name, known)?;
     timers(&context, &config, &node);
+    metrics::publish(&context.meters, &node);
     let about = About { config, own, started: Millis::now() };
     let api = Api::new(node, Arc::new(about), context.tasks.draining());
     Ok(Service::new(move |request| {

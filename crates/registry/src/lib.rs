@@ -8,6 +8,7 @@ pub mod dashboard;
 pub mod feed;
 pub mod http;
 pub mod invalid;
+mod metrics;
 pub mod node;
 pub mod peers;
 pub mod rate_limit;

@@ -65,3 +65,24 @@ async fn a_compressed_body_is_not_understood() {
     let answer = request.body(&b"\x1f\x8b\x08\x00"[..]).send().await.unwrap();
     assert_eq!(answer.status(), 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_timestamp_changes_nothing() {
+    let node = Started::plain().await;
+    node.register(instance("FOO", "i1")).await;
+    let answer = node.put("apps/FOO/i1/status?value=DOWN&lastDirtyTimestamp=soon").send().await.unwrap();
+    assert_eq!(answer.status(), 500);
+    assert_eq!(node.json("apps/FOO/i1").await["instance"]["status"], "UP");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_published() {
+    let node = Started::with(&[("management.endpoints.web.exposure.include", &"*")]).await;
+    node.register(instance("FOO", "i1")).await;
+    let url = format!(
+        "http://{}/actuator/metrics/wellspring.registry.instances?tag=status:UP",
+        node.running.local_addr()
+    );
+    let text = node.http.get(url).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("\"value\":1"), "{text}");
+}

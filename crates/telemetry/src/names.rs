@@ -55,6 +55,14 @@ names! {
     SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";
     TRACES_DROPPED = "wellspring.traces.dropped", "spans", "Spans dropped because the export queue was full or the collector refused them";
     /// Tags: outcome = published, unpublished, received, applied, failed, poison.
+    REGISTRY_INSTANCES = "wellspring.registry.instances", "instances", "Registered instances by status";
+    REGISTRY_RENEWALS_EXPECTED = "wellspring.registry.renewals.expected", "clients", "Clients expected to renew";
+    REGISTRY_RENEWALS_THRESHOLD = "wellspring.registry.renewals.threshold", "renewals", "Renewals per minute at or below which no lease ends";
+    REGISTRY_RENEWALS_LAST_MINUTE = "wellspring.registry.renewals.last.minute", "renewals", "Renewals of the last whole minute";
+    REGISTRY_EXPIRY_ENABLED = "wellspring.registry.expiry.enabled", "", "1 while leases end, 0 while self-preservation keeps them";
+    REGISTRY_REPLICATION_WAITING = "wellspring.registry.replication.waiting", "changes", "Changes that wait for a peer to take them";
+    REGISTRY_REPLICATION_DROPPED = "wellspring.registry.replication.dropped", "changes", "Changes that a peer never got: too many, too old, or refused";
+    REGISTRY_PEER_REACHABLE = "wellspring.registry.peer.reachable", "", "1 when the last attempt reached the peer, 0 when not";
     BUS_EVENTS = "wellspring.bus.events", "events", "Bus events by what became of them here";
     BUS_WAITING = "wellspring.bus.waiting", "messages", "Messages that wait for the broker or daemon to take them";
     BUS_CONNECTED = "wellspring.bus.connected", "", "1 while messages flow, 0 while the broker or daemon is away";
