@@ -1,6 +1,7 @@
 //! A Spring Cloud Config server.
 
 mod cache;
+mod clients;
 pub mod codes;
 pub mod config;
 mod encryption;
@@ -16,6 +17,7 @@ mod sources;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use wellspring_daemon::{App, Context, Service};
 
 use encryption::Keys;
@@ -39,13 +41,26 @@ async fn build(context: Context) -> wellspring_daemon::Result<Service> {
     });
     let for_files = settings.encrypt.enabled.then(|| Arc::clone(&decryptor));
     let documents = Arc::new(Documents::new(PARSED, for_files));
-    let repository = repository::build(&context, &settings, &documents)?;
+    let bell = watch::Sender::new(0);
+    let repository = repository::build(&context, &settings, &documents, &bell)?;
     repository.start().await?;
     let overrides = sources::overrides::source(&settings.overrides);
     let mount = http::mount(&context.env);
     let notifications =
         monitor::Notifications::new(&context, format!("{}/monitor", mount.monitor_path), &repository)?;
-    let server = Arc::new(Server { settings, repository, notifications, overrides, decryptor });
+    let clients = Arc::new(clients::Clients::default());
+    clients.mount(&context)?;
+    let draining = context.tasks.draining();
+    let server = Arc::new(Server {
+        settings,
+        repository,
+        notifications,
+        overrides,
+        decryptor,
+        clients,
+        bell,
+        draining,
+    });
     health::register(&context, &server);
     Ok(http::service(server, mount))
 }

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use wellspring_properties::Scalar;
 
+use crate::clients::Clients;
 use crate::config::Settings;
 use crate::encryption::values::Decryptor;
 use crate::error::Error;
@@ -21,6 +24,11 @@ pub(crate) struct Server {
     pub(crate) notifications: Notifications,
     pub(crate) overrides: Option<Source>,
     pub(crate) decryptor: Arc<Decryptor>,
+    pub(crate) clients: Arc<Clients>,
+    /// Rings when a mirror has news.
+    pub(crate) bell: watch::Sender<u64>,
+    /// The stop has begun: endless answers end.
+    pub(crate) draining: CancellationToken,
 }
 
 impl Server {

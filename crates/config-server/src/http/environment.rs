@@ -1,5 +1,8 @@
 //! `GET /{name}/{profiles}[/{label}]`: the environment as JSON.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wellspring_daemon::Response;
@@ -7,6 +10,7 @@ use wellspring_wire::config::V2;
 
 use super::accept::Accept;
 use super::reply::{self, Failure};
+use super::watch;
 use crate::render::json;
 use crate::repository::{Found, Query};
 use crate::server::Server;
@@ -16,13 +20,14 @@ const JSON: &str = "application/json";
 const REJECTED: HeaderName = HeaderName::from_static("x-wellspring-rejected-commit");
 
 pub(super) async fn answer(
-    server: &Server,
+    server: &Arc<Server>,
+    client: Option<IpAddr>,
     headers: &HeaderMap,
     name: &str,
     profiles: &str,
     label: Option<&str>,
 ) -> Result<Response, Failure> {
-    let Some(form) = Accept::of(headers).choose(&[JSON, V2]) else {
+    let Some(form) = Accept::of(headers).choose(&[JSON, V2, watch::KIND]) else {
         // With a label the path is a plain text file's as well, one with an empty name.
         return match label {
             Some(_) => Ok(reply::empty(StatusCode::NOT_FOUND)),
@@ -30,7 +35,13 @@ pub(super) async fn answer(
         };
     };
     let query = server.query(name, profiles, label)?;
+    if form == watch::KIND {
+        return watch::answer(server, query).await;
+    }
     let found = server.find(&query).await?;
+    if let Some(client) = client {
+        server.clients.fetched(client, &query, &found);
+    }
     let mut response = reply::with_type(form, body(&query, &found, form == V2));
     if let Some(commit) = found.rejected.as_deref().and_then(|commit| HeaderValue::from_str(commit).ok()) {
         response.headers_mut().insert(REJECTED, commit);

@@ -7,13 +7,14 @@ mod formats;
 mod reply;
 mod resource;
 mod route;
+mod watch;
 
 use std::sync::Arc;
 
 use http::Method;
 use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
-use wellspring_daemon::{Request, Response, Service, Template};
+use wellspring_daemon::{Peer, Request, Response, Service, Template};
 
 use crate::server::Server;
 use route::{Mount, Route};
@@ -42,7 +43,7 @@ pub(crate) fn mount(env: &wellspring_properties::Environment) -> Mount {
     }
 }
 
-async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
+async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Response {
     let query = Parameters::of(request.uri().query().unwrap_or_default());
     let route = if server.settings.enabled {
         mount.route(request.uri().path(), query.has("useDefaultLabel"))
@@ -54,11 +55,12 @@ async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = *request.method() == Method::POST;
     let headers = request.headers().clone();
+    let client = request.extensions().get::<Peer>().map(|peer| peer.remote.ip());
     let answer = match route {
         Route::Refused => Ok(reply::refused()),
         Route::None => Err(reply::Failure::status(http::StatusCode::NOT_FOUND)),
         Route::Environment { name, profiles, label } if get => {
-            environment::answer(server, &headers, &name, &profiles, label.as_deref()).await
+            environment::answer(server, client, &headers, &name, &profiles, label.as_deref()).await
         }
         Route::Flat { format, name, profiles, label } if get => {
             formats::answer(server, format, &name, &profiles, label.as_deref(), &query).await
@@ -73,10 +75,12 @@ async fn handle(server: &Server, mount: &Mount, request: Request) -> Response {
         Route::Monitor if post => Ok(server.notifications.answer(request, &server.repository).await),
         // Three segments that begin with `encrypt` are an environment like any other when they are asked for.
         Route::Encrypt(Some(subject)) if get => {
-            environment::answer(server, &headers, "encrypt", &subject.name, Some(&subject.profiles)).await
+            environment::answer(server, client, &headers, "encrypt", &subject.name, Some(&subject.profiles))
+                .await
         }
         Route::Decrypt(Some(subject)) if get => {
-            environment::answer(server, &headers, "decrypt", &subject.name, Some(&subject.profiles)).await
+            environment::answer(server, client, &headers, "decrypt", &subject.name, Some(&subject.profiles))
+                .await
         }
         Route::Environment { .. }
         | Route::Flat { .. }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use wellspring_daemon::Context;
 use wellspring_properties::{Environment, Problem};
 use wellspring_wire::Millis;
@@ -78,6 +79,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) context: &'a Context,
     pub(crate) settings: &'a Settings,
     pub(crate) documents: Arc<Documents>,
+    /// To be rung when there is something new.
+    pub(crate) bell: watch::Sender<u64>,
     /// The backend's own keys stand below this prefix.
     pub(crate) prefix: String,
 }
@@ -98,8 +101,15 @@ pub(crate) fn build(
     context: &Context,
     settings: &Settings,
     documents: &Arc<Documents>,
+    bell: &watch::Sender<u64>,
 ) -> Result<Arc<dyn Repository>, Problem> {
-    let parts = |prefix: String| Parts { context, settings, documents: Arc::clone(documents), prefix };
+    let parts = |prefix: String| Parts {
+        context,
+        settings,
+        documents: Arc::clone(documents),
+        bell: bell.clone(),
+        prefix,
+    };
     let top = "spring.cloud.config.server";
     let active = context.env.active_profiles();
     let mut members: Vec<Arc<dyn Repository>> = Vec::new();

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
-use wellspring_daemon::{Context, Tasks};
+use wellspring_daemon::Tasks;
 use wellspring_wire::Millis;
 
 use super::SharedFiles;
@@ -27,7 +27,7 @@ use super::validate;
 use crate::config::Git as Settings;
 use crate::error::Error;
 use crate::metrics::Instruments;
-use crate::repository::Freshness;
+use crate::repository::{Freshness, Parts};
 use crate::sources::documents::Documents;
 
 /// A request waits this long for a remote that answered last time, or three times as long as that took. Who comes later than that
@@ -49,13 +49,34 @@ pub(crate) struct Mirror {
     store: OnceLock<Arc<Store>>,
     /// Branches (full names) whose newest commit does not parse; what is served is in `refs`.
     rejected: ArcSwap<HashMap<String, Rejected>>,
-    keeps_last_good: bool,
-    documents: Arc<Documents>,
     searched: Vec<String>,
-    instruments: Instruments,
+    around: Surroundings,
     flight: Mutex<Flight>,
     landed: watch::Sender<u64>,
+}
+
+/// What all mirrors share.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
     tasks: Tasks,
+    documents: Arc<Documents>,
+    instruments: Instruments,
+    /// `wellspring.config.keep-last-good`
+    keeps_last_good: bool,
+    /// Rung at news.
+    bell: watch::Sender<u64>,
+}
+
+impl Surroundings {
+    pub(crate) fn new(parts: &Parts<'_>) -> Self {
+        Self {
+            tasks: parts.context.tasks.clone(),
+            documents: Arc::clone(&parts.documents),
+            instruments: Instruments::bind(&parts.context.meters),
+            keeps_last_good: parts.env().get("wellspring.config.keep-last-good").as_deref() != Some("false"),
+            bell: parts.bell.clone(),
+        }
+    }
 }
 
 /// A commit that is not served, and why.
@@ -103,8 +124,7 @@ impl Mirror {
         settings: &Settings,
         transport: Transport,
         basedir: Option<PathBuf>,
-        context: &Context,
-        documents: &Arc<Documents>,
+        around: &Surroundings,
     ) -> Arc<Self> {
         let home = Home::new(basedir);
         let mirror = Self {
@@ -115,14 +135,11 @@ impl Mirror {
             timeout: Duration::from_secs(settings.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT)),
             refs: ArcSwapOption::empty(),
             rejected: ArcSwap::default(),
-            keeps_last_good: context.env.get("wellspring.config.keep-last-good").as_deref() != Some("false"),
-            documents: Arc::clone(documents),
+            around: around.clone(),
             searched: validate::patterns(&settings.search_paths),
-            instruments: Instruments::bind(&context.meters),
             store: OnceLock::new(),
             flight: Mutex::default(),
             landed: watch::Sender::new(0),
-            tasks: context.tasks.clone(),
             home,
         };
         mirror.load();
@@ -183,7 +200,7 @@ impl Mirror {
     pub(crate) fn keep_fresh(self: &Arc<Self>) {
         let mirror = Arc::clone(self);
         let Ok(rate) = u64::try_from(self.rate) else { return };
-        self.tasks.spawn(async move {
+        self.around.tasks.spawn(async move {
             if mirror.refs.load().is_some() || rate > 0 {
                 mirror.refresh().await;
             }
@@ -215,7 +232,7 @@ impl Mirror {
         }
         flight.begin();
         let mirror = Arc::clone(self);
-        self.tasks.spawn(async move { while mirror.fly().await {} });
+        self.around.tasks.spawn(async move { while mirror.fly().await {} });
         flight.begun
     }
 
@@ -223,7 +240,7 @@ impl Mirror {
     async fn fly(self: &Arc<Self>) -> bool {
         let began = Instant::now();
         let result = self.fetch().await;
-        self.instruments.fetched(result.is_ok(), began.elapsed());
+        self.around.instruments.fetched(result.is_ok(), began.elapsed());
         let (number, again) = {
             let mut flight = self.flight.lock();
             let number = flight.begun;
@@ -273,13 +290,14 @@ impl Mirror {
         if refs != *known || self.refs.load().is_none() {
             refs.save(&self.home.git).map_err(|error| format!("{}: {error}", self.home.git.display()))?;
             self.refs.store(Some(Arc::new(refs)));
+            self.around.bell.send_modify(|rung| *rung += 1);
         }
         Ok(())
     }
 
     /// Branches whose new commit does not parse stay at the last good one.
     async fn without_broken(&self, known: &Arc<Refs>, mut refs: Refs) -> Result<Refs, String> {
-        if !self.keeps_last_good {
+        if !self.around.keeps_last_good {
             return Ok(refs);
         }
         let before = self.rejected.load_full();
@@ -293,7 +311,7 @@ impl Mirror {
             if let Some(problem) = problem {
                 if before.get(name).is_none_or(|known| known.commit != new) {
                     error!(uri = %Shown(&self.uri), branch = name, commit = %new, problem, serving = %good, "commit cannot be served, the last good one stays");
-                    self.instruments.rejected.increment();
+                    self.around.instruments.rejected.increment();
                 }
                 refs.names.insert(name.clone(), *good);
                 rejected.insert(name.clone(), Rejected { commit: new, problem });
@@ -305,7 +323,7 @@ impl Mirror {
 
     async fn check(&self, good: Oid, new: Oid) -> Result<Option<String>, String> {
         let (git, documents, searched) =
-            (self.home.git.clone(), Arc::clone(&self.documents), self.searched.clone());
+            (self.home.git.clone(), Arc::clone(&self.around.documents), self.searched.clone());
         tokio::task::spawn_blocking(move || validate::check(&git, &documents, &searched, good, new))
             .await
             .map_err(|error| error.to_string())?

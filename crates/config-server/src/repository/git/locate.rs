@@ -6,19 +6,17 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tracing::warn;
-use wellspring_daemon::Context;
 use wellspring_pattern::star;
 use wellspring_properties::Problem;
 
 use super::SharedFiles;
-use super::fetch::Mirror;
+use super::fetch::{Mirror, Surroundings};
 use super::in_place::InPlace;
 use super::store::Commit;
 use super::transport::Transport;
 use crate::config::Git as Settings;
 use crate::error::Error;
-use crate::repository::{Freshness, Query};
-use crate::sources::documents::Documents;
+use crate::repository::{Freshness, Parts, Query};
 use crate::sources::files::Files;
 
 /// Repositories whose uri holds placeholders that are kept open at a time.
@@ -149,19 +147,19 @@ type Key = (Option<String>, String);
 /// All repositories that have been opened.
 #[derive(Debug)]
 pub(crate) struct Places {
-    context: Context,
-    documents: Arc<Documents>,
+    around: Surroundings,
     basedir: Option<PathBuf>,
     open: Mutex<HashMap<Key, Arc<Place>>>,
+    opening: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Places {
-    pub(crate) fn new(context: &Context, documents: &Arc<Documents>, basedir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(parts: &Parts<'_>, basedir: Option<PathBuf>) -> Self {
         Self {
-            context: context.clone(),
-            documents: Arc::clone(documents),
+            around: Surroundings::new(parts),
             basedir,
             open: Mutex::new(HashMap::new()),
+            opening: Mutex::new(HashMap::new()),
         }
     }
 
@@ -186,6 +184,19 @@ impl Places {
                 Kind::InPlace(_) | Kind::Mirror(_) => return Ok(place),
             }
         }
+        // Two requests for a new name must not clone into one directory.
+        let turn = Arc::clone(self.opening.lock().entry(key.clone()).or_default());
+        let held = turn.lock().await;
+        let place = self.made(choice, &key).await;
+        drop(held);
+        self.opening.lock().remove(&key);
+        place
+    }
+
+    async fn made(&self, choice: &Choice, key: &Key) -> Result<Arc<Place>, Error> {
+        if let Some(place) = self.open.lock().get(key) {
+            return Ok(Arc::clone(place));
+        }
         let uri = key.1.trim_end_matches('/');
         let kind = match in_place_directory(uri) {
             Some(directory) => Kind::InPlace(InPlace::open(directory)?),
@@ -193,8 +204,7 @@ impl Places {
                 let transport = Transport::new(uri, &choice.settings)
                     .map_err(|problem| Error::Internal(problem.line()))?;
                 let basedir = self.directory(choice, uri);
-                let mirror =
-                    Mirror::new(uri, &choice.settings, transport, basedir, &self.context, &self.documents);
+                let mirror = Mirror::new(uri, &choice.settings, transport, basedir, &self.around);
                 if choice.has_placeholders() {
                     // Names that nobody has must leave nothing behind: only what could be cloned is kept.
                     mirror.fresh().await?;
@@ -209,7 +219,7 @@ impl Places {
         {
             open.remove(&any);
         }
-        Ok(Arc::clone(open.entry(key).or_insert(place)))
+        Ok(Arc::clone(open.entry(key.clone()).or_insert(place)))
     }
 
     /// Where the original would clone to; `None`: a fresh temporary directory.

@@ -51,7 +51,7 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
             .hint("a uri (https, ssh, file, a path), or spring.profiles.active=native for directories"));
     }
     let basedir = settings.basedir.as_ref().map(PathBuf::from);
-    let places = Places::new(parts.context, &parts.documents, basedir);
+    let places = Places::new(parts, basedir);
     let server_label = parts.settings.default_label.as_deref();
     let mut by_pattern = Vec::new();
     for (key, repo) in &settings.repos {

@@ -1,0 +1,233 @@
+//! Requests that must be refused: one test per published weakness of the original, and memory that made-up names cannot fill.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use support::Server;
+use wellspring_test_support::http1::Request;
+use wellspring_test_support::{Repository, poll};
+
+const URI: &str = "spring.cloud.config.server.git.uri";
+
+fn repository() -> Repository {
+    let files = [("application.yml", "a: 1\n"), ("sub/note.txt", "hello\n"), ("nginx.conf", "x\n")];
+    Repository::with(&files).unwrap()
+}
+
+/// Each server has a file `secret.txt` beside the directory that it serves.
+async fn git_and_native(home: &tempfile::TempDir) -> [Server; 2] {
+    let served = home.path().join("served");
+    std::fs::create_dir_all(served.join("dev")).unwrap();
+    std::fs::write(served.join("application.yml"), "a: 1\n").unwrap();
+    std::fs::write(home.path().join("secret.txt"), "root:secret\n").unwrap();
+    std::fs::write(home.path().join("secret.yml"), "stolen: root:secret\n").unwrap();
+    for arguments in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "t"],
+    ] {
+        let done = std::process::Command::new("git").current_dir(&served).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    let git = Server::start(&[(URI, &format!("file://{}", served.display()))]).await;
+    let location = format!("file:{0},file:{0}/{{profile}},file:{0}/{{application}}", served.display());
+    let native = Server::start(&[
+        ("spring.profiles.active", "native"),
+        ("spring.cloud.config.server.native.search-locations", &location),
+    ])
+    .await;
+    [git, native]
+}
+
+async fn refused(paths: &[&str], statuses: &[u16]) {
+    let home = tempfile::tempdir().unwrap();
+    for server in git_and_native(&home).await {
+        for path in paths {
+            for accept in ["*/*", "application/octet-stream", "text/plain", "application/json"] {
+                let reply = server.send(Request::new("GET", path).header("Accept", accept)).await;
+                assert!(!reply.text().contains("root:"), "{path} ({accept}): {}", reply.text());
+                assert!(statuses.contains(&reply.status), "{path} ({accept}): {}", reply.status);
+            }
+        }
+        assert_eq!(server.value("/x/default", "a").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2019_3799_double_encoded_paths() {
+    refused(
+        &[
+            "/a/b/main/..%252F..%252Fetc%252Fpasswd",
+            "/a/b/main/%252E%252E/secret.txt",
+            "/a/b/main/..%252Fsecret.txt",
+            "/a/b/master/..%25252Fsecret.txt",
+        ],
+        &[404],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2020_5405_slashes_written_as_underscores() {
+    refused(
+        &["/a/b/main/..(_)..(_)etc(_)passwd", "/a/b/main/..(_)secret.txt", "/a/b/..(_)..(_)etc/passwd"],
+        &[404, 400],
+    )
+    .await;
+    refused(&["/..(_)secret/default", "/(_)etc(_)passwd/default", "/x,..(_)secret/default"], &[400, 406])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2020_5410_dots_and_hashes_in_names_and_labels() {
+    refused(
+        &["/..%252F..%252Fetc%252Fpasswd%23/b", "/x%23/default", "/x%2523/default", "/%252E%252E/default"],
+        &[400, 406],
+    )
+    .await;
+    refused(&["/a/b/..%252F..%252Fetc%252Fpasswd%2523/x", "/a/b/%2523/x.txt"], &[404]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_22739_profiles_that_are_paths() {
+    refused(&["/secret/..", "/x/../secret", "/"], &[404, 406]).await;
+    refused(
+        &[
+            "/secret/..(_)",
+            "/x/..%252f",
+            "/x/file:%252f%252fetc",
+            "/x/-dev",
+            "/x/dev%23",
+            "/x/http:%252f%252fevil",
+        ],
+        &[404, 500, 406],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_40982_more_spellings_of_traversing_paths() {
+    refused(
+        &[
+            "/a/b/main/..%2fsecret.txt",
+            "/a/b/main/..%5csecret.txt",
+            "/a/b/main/%2e%2e%2fsecret.txt",
+            "/a/b/main/sub%2f..%2f..%2fsecret.txt",
+            "/a/b/main/..%00/secret.txt",
+            "/a/b/main/%c0%ae%c0%ae/secret.txt",
+            "/../../etc/passwd",
+        ],
+        &[400, 404],
+    )
+    .await;
+    refused(
+        &["/a/b/main/WEB-INF/web.xml", "/a/b/main/META-INF/MANIFEST.MF", "/a/b/main/file:%252f%252f%252fetc"],
+        &[404, 400],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_41002_a_link_in_place_of_the_mirror_is_not_followed() {
+    let repository = repository();
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("elsewhere")).unwrap();
+    std::fs::create_dir(home.path().join("mirror")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", home.path().join("mirror/.git")).unwrap();
+    let server = Server::start(&[
+        (URI, &repository.path().display().to_string()),
+        ("spring.cloud.config.server.git.basedir", &home.path().join("mirror").display().to_string()),
+    ])
+    .await;
+    assert_eq!(server.get("/x/default").await.status, 404);
+    assert_eq!(std::fs::read_dir(home.path().join("elsewhere")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_repository_do_not_lead_out_of_it() {
+    let repository = repository();
+    for (link, target) in [
+        ("passwd.txt", "/etc/passwd"),
+        ("up.txt", "../../../etc/passwd"),
+        ("config.txt", ".git/config"),
+        ("in.txt", "sub/note.txt"),
+    ] {
+        std::os::unix::fs::symlink(target, repository.path().join(link)).unwrap();
+    }
+    let mut repository = repository;
+    repository.commit("links").unwrap();
+    for uri in [repository.uri(), repository.path().display().to_string()] {
+        let server = Server::start(&[(URI, &uri)]).await;
+        for link in ["passwd.txt", "up.txt", "config.txt"] {
+            assert_eq!(server.get(&format!("/x/default/main/{link}")).await.status, 404, "{uri} {link}");
+        }
+        assert_eq!(server.get("/x/default/main/in.txt").await.text(), "hello\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_names_and_labels_leave_nothing_behind() {
+    let repository = repository();
+    let server = Server::start(&[(URI, &repository.uri())]).await;
+    let resident = || {
+        std::fs::read_to_string("/proc/self/statm")
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 4
+    };
+    let port = server.port();
+    let ask = move |from: u32, to: u32| {
+        tokio::task::spawn_blocking(move || {
+            for n in from..to {
+                let path = match n % 3 {
+                    0 => format!("/name-{n}/profile{n}"),
+                    1 => format!("/name-{n}/default/label-{n}"),
+                    _ => format!("/name-{n}/default/main/file-{n}.txt"),
+                };
+                let reply = Request::new("GET", &path).send(port).unwrap();
+                assert!(matches!(reply.status, 200 | 404), "{path}: {}", reply.status);
+            }
+        })
+    };
+    ask(0, 3000).await.unwrap();
+    let before = resident();
+    ask(3000, 9000).await.unwrap();
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 8 * 1024, "{grown} KiB after 6,000 made-up names");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_hears_of_a_new_commit() {
+    let mut repository = repository();
+    let server = Server::start(&[
+        (URI, &repository.path().display().to_string()),
+        ("spring.cloud.config.server.git.refresh-rate", "3600"),
+    ])
+    .await;
+    let first = server.json("/x/default").await["version"].as_str().unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    std::io::Write::write_all(
+        &mut stream,
+        b"GET /x/default HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n",
+    )
+    .unwrap();
+    let heard = std::cell::RefCell::new(String::new());
+    let hears = |what: &str| {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = std::io::Read::read(&mut &stream, &mut buffer) {
+            heard.borrow_mut().push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        heard.borrow().contains(what)
+    };
+    poll::until("the version of now", std::time::Duration::from_secs(5), || {
+        hears(&format!("event: version\ndata: {first}\n"))
+    });
+    let next = repository.put("application.yml", "a: 2\n").unwrap();
+    server.send(Request::new("POST", "/monitor").json(&serde_json::json!({"path": "x.yml"}))).await;
+    poll::until("the new version", std::time::Duration::from_secs(5), || hears(&format!("data: {next}\n")));
+}
