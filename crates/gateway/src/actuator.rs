@@ -11,6 +11,7 @@ use crate::predicate::{Groups, PREDICATES};
 use crate::route::compile::{self, Setup};
 use crate::route::refresh::Refresh;
 use crate::route::{Definition, Route};
+use crate::trace;
 use crate::tree::Tree;
 
 /// The endpoint; off unless `management.endpoint.gateway.access` says otherwise.
@@ -42,7 +43,8 @@ pub(crate) fn endpoint(refresh: &Arc<Refresh>) -> Endpoint {
         .write("routes", with(add_all))
         .write("routes/{id}", with(add))
         .delete("routes/{id}", with(remove))
-        .write("refresh", with(|refresh, _| again(refresh)))
+        .write_always("trace", with(traced))
+        .write_always("refresh", with(|refresh, _| again(refresh)))
 }
 
 fn index(call: &Call) -> Reply {
@@ -215,5 +217,16 @@ fn again(refresh: &Refresh) -> Reply {
             let lines: Vec<String> = problems.iter().map(wellspring_properties::Problem::line).collect();
             Reply::failed(StatusCode::INTERNAL_SERVER_ERROR, lines.join("; "))
         }
+    }
+}
+
+/// Ours: what would become of the request that the body describes.
+fn traced(refresh: &Refresh, call: &Call) -> Reply {
+    match call.json() {
+        Ok(described) => match trace::trace(refresh.proxy(), &described) {
+            Ok(trace) => Reply::json(&trace),
+            Err(error) => Reply::bad_request(error.to_string()),
+        },
+        Err(refused) => refused,
     }
 }

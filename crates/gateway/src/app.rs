@@ -10,6 +10,7 @@ use crate::config::{Config, with_both_prefixes};
 use crate::platform::Platform;
 use crate::proxy::Proxy;
 use crate::route::refresh::Refresh;
+use crate::route::source::files;
 
 /// The gateway as an application.
 #[must_use]
@@ -20,18 +21,45 @@ pub fn app() -> App {
 async fn build(cx: Context) -> anyhow::Result<Service> {
     let env = with_both_prefixes(&cx.env);
     let config = Config::read(&env)?;
-    let client = wellspring_lb_client::Client::from_env(&env, &cx.meters)?;
-    let platform = Arc::new(Platform::new(&config, &env, client, &cx.meters)?);
+    let platform = Arc::new(Platform::new(&config, &env, cx.client.clone(), &cx.meters)?);
     let proxy = Arc::new(Proxy::new(config, Arc::clone(&platform)));
     let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env));
     refresh.start()?;
     cx.actuator.add(actuator::endpoint(&refresh)).context("actuator endpoint gateway")?;
+    follow_settings(&cx, &refresh);
     follow_discovery(&cx, &refresh);
     sweep(&cx, &platform);
     Ok(Service::new(move |request| {
         let proxy = Arc::clone(&proxy);
         async move { proxy.handle(request).await }
     }))
+}
+
+/// A refresh of the configuration (its event, its endpoint, a file that was saved) brings new routes, all or none.
+fn follow_settings(cx: &Context, refresh: &Arc<Refresh>) {
+    let (following, refresher) = (Arc::clone(refresh), cx.refresher.clone());
+    cx.refresher.on_change(move |changed: &[String]| {
+        let ours = ["spring.cloud.gateway", "resilience4j", "spring.cloud.circuitbreaker"];
+        if changed.iter().any(|key| ours.iter().any(|prefix| key.starts_with(prefix))) {
+            // A refused set is logged where it is refused.
+            following.with(&refresher.env()).ok();
+        }
+    });
+    if cx.env.get("wellspring.gateway.watch-files").as_deref() == Some("false") {
+        return;
+    }
+    let refresher = cx.refresher.clone();
+    cx.tasks.spawn(files::watch(cx.env.clone(), move || {
+        let refresher = refresher.clone();
+        async move {
+            match refresher.refresh().await {
+                Ok(changed) => tracing::info!(changed = changed.len(), "a configuration file was saved"),
+                Err(problem) => {
+                    tracing::error!(problem = problem.line(), "saved configuration cannot be read")
+                }
+            }
+        }
+    }));
 }
 
 /// Routes of the discovery locator follow the services.
@@ -41,10 +69,9 @@ fn follow_discovery(cx: &Context, refresh: &Arc<Refresh>) {
         return;
     }
     let refresh = Arc::clone(refresh);
-    let mut services = refresh.proxy().platform.client.discovery().watch_services();
+    let mut services = cx.client.discovery().watch_services();
     cx.tasks.spawn(async move {
         while services.changed().await.is_ok() {
-            // A refused set is logged where it is refused.
             refresh.again().ok();
         }
     });

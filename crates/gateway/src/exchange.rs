@@ -115,6 +115,41 @@ pub struct Saved {
     answer: HeaderMap,
 }
 
+impl Saved {
+    /// What is different in `exchange`, in words.
+    #[must_use]
+    pub fn changes(&self, exchange: &Exchange) -> Vec<String> {
+        let mut changes = Vec::new();
+        if self.uri != exchange.uri {
+            changes.push(format!("path {} → {}", self.uri, exchange.uri));
+        }
+        for name in
+            exchange.headers.keys().chain(self.headers.keys().filter(|n| !exchange.headers.contains_key(*n)))
+        {
+            let line = |headers: &HeaderMap| {
+                let values: Vec<String> = headers
+                    .get_all(name)
+                    .iter()
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+                    .collect();
+                if name == http::header::AUTHORIZATION || name == http::header::COOKIE {
+                    "******".to_owned()
+                } else {
+                    values.join(", ")
+                }
+            };
+            let same = self.headers.get_all(name).iter().eq(exchange.headers.get_all(name).iter());
+            if !same {
+                changes.push(format!("{name}: {:?} → {:?}", line(&self.headers), line(&exchange.headers)));
+            }
+        }
+        if self.host != exchange.host {
+            changes.push(format!("host {:?} → {:?}", self.host, exchange.host));
+        }
+        changes
+    }
+}
+
 impl Exchange {
     #[must_use]
     pub fn path(&self) -> &str {

@@ -5,6 +5,7 @@
 
 mod actuator;
 mod app;
+pub mod cache;
 pub mod config;
 pub mod cors;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod rate_limit;
 pub mod reply;
 pub mod resilience;
 pub mod route;
+pub mod trace;
 pub mod tree;
 pub mod upstream;
 

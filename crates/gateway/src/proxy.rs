@@ -154,6 +154,10 @@ impl Proxy {
         if !is_legal(&uri) {
             return Err(StatusCode::BAD_REQUEST);
         }
+        // Two hosts: whoever believes the other one routes differently.
+        if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            return Err(StatusCode::BAD_REQUEST);
+        }
         let upgrade = websocket::is_upgrade(request.method(), request.headers())
             .then(|| hyper::upgrade::on(&mut request));
         let authority = request.uri().authority().cloned();

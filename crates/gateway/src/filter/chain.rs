@@ -76,6 +76,14 @@ impl Chain {
         self.steps.iter().map(|step| step.name)
     }
 
+    /// All steps by name; those that wrap the rest come without their edit.
+    pub fn edits(&self) -> impl Iterator<Item = (&'static str, Option<&dyn Edit>)> {
+        self.steps.iter().map(|step| match &step.action {
+            Action::Edit(edit) => (step.name, Some(&**edit)),
+            Action::Around(_) => (step.name, None),
+        })
+    }
+
     /// Sends an exchange through the chain to its destination.
     pub async fn run(&self, exchange: &mut Exchange, proxy: &Proxy) -> Result<Reply, Error> {
         Next { steps: &self.steps, proxy }.run(exchange).await

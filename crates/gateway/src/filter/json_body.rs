@@ -10,9 +10,12 @@ use flate2::write::GzEncoder;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
+use wellspring_properties::Problem;
 
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::route::args::Args;
+use crate::tree::Tree;
 
 /// Is the body `application/json` (parameters do not matter)?
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
@@ -89,11 +92,116 @@ pub(crate) fn remove_members(value: &mut Value, names: &[String], everywhere: bo
     }
 }
 
+/// Changes by JSON pointer, in the order set, rename, remove.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    set: Vec<(String, Value)>,
+    rename: Vec<(String, String)>,
+    remove: Vec<String>,
+}
+
+impl Changes {
+    pub(crate) fn read(args: &Args) -> Result<Self, Problem> {
+        for java in ["inClass", "outClass", "rewriteFunction", "newContentType"] {
+            if args.has(java) {
+                return Err(args
+                    .wrong(java, "belongs to a Java function, which this gateway cannot call")
+                    .hint("set, rename or remove by JSON pointer"));
+            }
+        }
+        let pointer = |text: &str, name: &str| match text {
+            text if text.starts_with('/') => Ok(text.to_owned()),
+            text => Err(args.wrong(name, format!("'{text}' is no JSON pointer")).hint("/member/0")),
+        };
+        let mut changes = Self::default();
+        if let Some(Tree::Map(members)) = args.tree("set") {
+            for (at, value) in members {
+                changes.set.push((pointer(at, "set")?, value.to_json()));
+            }
+        }
+        if let Some(Tree::Map(members)) = args.tree("rename") {
+            for (at, name) in members {
+                let name =
+                    name.as_text().ok_or_else(|| args.wrong("rename", "needs a name for each pointer"))?;
+                changes.rename.push((pointer(at, "rename")?, name));
+            }
+        }
+        for at in args.tree("remove").map(Tree::as_texts).unwrap_or_default() {
+            changes.remove.push(pointer(&at, "remove")?);
+        }
+        if changes.set.is_empty() && changes.rename.is_empty() && changes.remove.is_empty() {
+            return Err(args.wrong("set", "rename or remove must be given"));
+        }
+        Ok(changes)
+    }
+
+    pub(crate) fn apply(&self, document: &mut Value) {
+        for (at, value) in &self.set {
+            put(document, at, value.clone());
+        }
+        for (at, name) in &self.rename {
+            if let (Some(value), Some((parent, _))) = (take(document, at), at.rsplit_once('/')) {
+                put(document, &format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1")), value);
+            }
+        }
+        for at in &self.remove {
+            take(document, at);
+        }
+    }
+}
+
+/// Puts a value where the pointer's parent is an object, or replaces the element of a list.
+fn put(document: &mut Value, at: &str, value: Value) {
+    if let Some(there) = document.pointer_mut(at) {
+        *there = value;
+        return;
+    }
+    let Some((parent, name)) = at.rsplit_once('/') else { return };
+    if let Some(Value::Object(members)) = document.pointer_mut(parent) {
+        members.insert(unescape(name), value);
+    }
+}
+
+fn take(document: &mut Value, at: &str) -> Option<Value> {
+    let (parent, name) = at.rsplit_once('/')?;
+    match document.pointer_mut(parent)? {
+        Value::Object(members) => members.shift_remove(&unescape(name)),
+        Value::Array(items) => {
+            let index = name.parse::<usize>().ok().filter(|index| *index < items.len())?;
+            Some(items.remove(index))
+        }
+        _ => None,
+    }
+}
+
+fn unescape(name: &str) -> String {
+    name.replace("~1", "/").replace("~0", "~")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::remove_members;
+    use super::{Changes, remove_members};
+
+    #[test]
+    fn changes_by_pointer() {
+        let changes = Changes {
+            set: vec![
+                ("/a/new".to_owned(), json!(1)),
+                ("/list/0".to_owned(), json!("x")),
+                ("/no/way".to_owned(), json!(2)),
+            ],
+            rename: vec![("/old".to_owned(), "a/b".to_owned())],
+            remove: vec!["/secret".to_owned(), "/list/1".to_owned(), "/none".to_owned()],
+        };
+        let mut document = json!({"a": {}, "list": [1, 2, 3], "old": true, "secret": "s"});
+        changes.apply(&mut document);
+        assert_eq!(document, json!({"a": {"new": 1}, "list": ["x", 3], "a/b": true}));
+        let mut scalar = json!(7);
+        changes.apply(&mut scalar);
+        assert_eq!(scalar, json!(7));
+    }
 
     #[test]
     fn members_go_at_the_top_or_everywhere() {

@@ -10,8 +10,13 @@ mod cache_request_body;
 mod circuit_breaker;
 mod dedupe_response_header;
 mod fallback_headers;
+mod fault_injection;
 mod json_to_grpc;
+mod local_response_cache;
 mod map_request_header;
+mod mirror;
+mod modify_request_body;
+mod modify_response_body;
 mod prefix_path;
 mod preserve_host_header;
 mod redirect_to;
@@ -99,6 +104,11 @@ pub trait Edit: Debug + Send + Sync {
     fn response(&self, _exchange: &Exchange, _reply: &mut Reply) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Whether `request` changes nothing outside the exchange, so that a trace may run it.
+    fn is_pure(&self) -> bool {
+        true
+    }
 }
 
 /// Wraps everything behind it: may wait, repeat, or answer instead.
@@ -161,8 +171,13 @@ kinds! {
     "CircuitBreaker" circuit_breaker Fields(&["name"]);
     "DedupeResponseHeader" dedupe_response_header Fields(&["name", "strategy"]);
     "FallbackHeaders" fallback_headers Fields(&[]);
+    "FaultInjection" fault_injection Fields(&["delay", "abort"]);
     "JsonToGrpc" json_to_grpc Fields(&["protoDescriptor", "protoFile", "service", "method"]);
+    "LocalResponseCache" local_response_cache Fields(&["timeToLive", "size"]), AROUND_BODY;
     "MapRequestHeader" map_request_header Fields(&["fromHeader", "toHeader"]);
+    "Mirror" mirror Fields(&["uri", "percent"]);
+    "ModifyRequestBody" modify_request_body Fields(&[]);
+    "ModifyResponseBody" modify_response_body Fields(&[]), AROUND_BODY;
     "PrefixPath" prefix_path Fields(&["prefix"]);
     "PreserveHostHeader" preserve_host_header Fields(&[]);
     "RedirectTo" redirect_to Fields(&["status", "url", "includeRequestParams"]);
@@ -197,7 +212,7 @@ kinds! {
 }
 
 /// The steps that every chain has, unless switched off by `global-filter.<name>.enabled=false`.
-pub(crate) fn built_in(setup: &Setup<'_>) -> Vec<Placed> {
+pub(crate) fn built_in(setup: &Setup<'_>) -> Result<Vec<Placed>, Problem> {
     let on = |name: &str| {
         let key = format!("{}.global-filter.{name}.enabled", crate::config::PREFIX);
         setup.env.get(&key).as_deref() != Some("false")
@@ -225,7 +240,10 @@ pub(crate) fn built_in(setup: &Setup<'_>) -> Vec<Placed> {
             Built::Edit(Box::new(balance)),
         ));
     }
-    placed
+    if let Some(cache) = local_response_cache::global(setup)? {
+        placed.push(Placed::global(AROUND_BODY, "LocalResponseCache", cache));
+    }
+    Ok(placed)
 }
 
 /// A header's value with template variables.

@@ -155,6 +155,10 @@ impl Edit for InProcess {
         let decision = self.buckets.take(&self.rules.route, &key, self.rules.bucket);
         Ok(self.rules.apply(decision, exchange)?)
     }
+
+    fn is_pure(&self) -> bool {
+        false
+    }
 }
 
 impl Around for Shared {

@@ -137,6 +137,24 @@ impl Args {
         text.trim().parse().map_err(|_| self.wrong(name, "must be a whole number"))
     }
 
+    /// Percent, as a share of a million.
+    pub fn share(&self, name: &str, default: f64) -> Result<u32, Problem> {
+        let percent = match self.text(name) {
+            Some(text) => text.trim().trim_end_matches('%').parse::<f64>().unwrap_or(f64::NAN),
+            None => default,
+        };
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(self.wrong(name, "must be between 0 and 100"));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and a million"
+        )]
+        let share = (percent * 10_000.0).round() as u32;
+        Ok(share)
+    }
+
     /// A duration; a bare number is milliseconds.
     pub fn duration(&self, name: &str) -> Result<Option<Duration>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };

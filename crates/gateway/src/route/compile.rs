@@ -83,7 +83,7 @@ fn route(definition: &Definition, defaults: &[Step], setup: &Setup<'_>) -> Resul
         .iter()
         .map(|step| predicate(step, setup))
         .collect::<Result<Vec<_>, Problem>>()?;
-    let mut placed = filter::built_in(setup);
+    let mut placed = filter::built_in(setup)?;
     for steps in [defaults, &definition.filters] {
         for (number, step) in (1..).zip(steps) {
             placed.extend(placed_filter(step, number, setup)?);
@@ -291,7 +291,8 @@ fn shown(uri: &str) -> String {
         Some("https" | "wss") => 443,
         _ => return uri.to_owned(),
     };
-    let (None, Some((scheme, after)), Some(authority)) = (parsed.port(), uri.split_once("://"), parsed.authority())
+    let (None, Some((scheme, after)), Some(authority)) =
+        (parsed.port(), uri.split_once("://"), parsed.authority())
     else {
         return uri.to_owned();
     };

@@ -1,0 +1,19 @@
+//! The gateway over real sockets: one test binary, one room per subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
+
+mod balancing;
+mod beyond_routing;
+mod caching;
+mod connections;
+mod known_holes;
+mod reload;
+mod smuggling;
+mod support;
+mod websocket;
