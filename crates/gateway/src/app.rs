@@ -49,7 +49,7 @@ fn follow_settings(cx: &Context, refresh: &Arc<Refresh>) {
         return;
     }
     let refresher = cx.refresher.clone();
-    cx.tasks.spawn(files::watch(cx.env.clone(), move || {
+    cx.tasks.spawn(files::watch(&cx.env, move || {
         let refresher = refresher.clone();
         async move {
             match refresher.refresh().await {

@@ -4,6 +4,7 @@
 //! `route::compile` → `route::refresh` into the proxy's snapshot.
 
 mod actuator;
+mod admission;
 mod app;
 pub mod cache;
 pub mod config;

@@ -17,6 +17,7 @@ use wellspring_lb_client::Ended;
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
 
+use crate::admission::{self, Refusal};
 use crate::config::{Always, Config};
 use crate::cors::{Cors, Verdict};
 use crate::error::Error;
@@ -83,7 +84,7 @@ impl Proxy {
         let started = Instant::now();
         let inbound = match self.admit(request) {
             Ok(inbound) => inbound,
-            Err(status) => return empty(status),
+            Err(refusal) => return refusal.into_response(),
         };
         let Inbound { id, method, headers, payload, original, upgrade } = inbound;
         let snapshot = self.snapshot.load_full();
@@ -145,19 +146,13 @@ impl Proxy {
     }
 
     /// Takes a request apart; what cannot be routed at all is refused with an empty answer.
-    fn admit(&self, mut request: Request) -> Result<Inbound, StatusCode> {
-        let peer = request.extensions().get::<Peer>().copied().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
-        if request.method() == Method::CONNECT {
-            return Err(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        let uri = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        if !is_legal(&uri) {
-            return Err(StatusCode::BAD_REQUEST);
-        }
-        // Two hosts: whoever believes the other one routes differently.
-        if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            return Err(StatusCode::BAD_REQUEST);
-        }
+    fn admit(&self, mut request: Request) -> Result<Inbound, Refusal> {
+        let peer = request
+            .extensions()
+            .get::<Peer>()
+            .copied()
+            .ok_or(Refusal::Kept(StatusCode::INTERNAL_SERVER_ERROR))?;
+        let uri = admission::check(&request)?;
         let upgrade = websocket::is_upgrade(request.method(), request.headers())
             .then(|| hyper::upgrade::on(&mut request));
         let authority = request.uri().authority().cloned();
@@ -342,23 +337,6 @@ fn of_http2(headers: &mut HeaderMap) {
     }
 }
 
-/// What `java.net.URI` takes: other characters, and a `%` without two digits, are refused with 400.
-fn is_legal(uri: &PathAndQuery) -> bool {
-    let legal = |text: &str, brackets: bool| {
-        let bytes = text.as_bytes();
-        bytes.iter().enumerate().all(|(at, byte)| match byte {
-            b'%' => {
-                bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
-                    && bytes.get(at + 2).is_some_and(u8::is_ascii_hexdigit)
-            }
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
-            b'[' | b']' => brackets,
-            byte => byte.is_ascii_graphic(),
-        })
-    };
-    legal(uri.path(), false) && uri.query().is_none_or(|query| legal(query, true))
-}
-
 fn append(to: &mut HeaderMap, from: HeaderMap) {
     let mut last = None;
     for (name, value) in from {
@@ -400,30 +378,5 @@ pub fn service_of(destination: &Destination) -> Option<&str> {
         | Destination::Forward(_)
         | Destination::Nowhere
         | Destination::Illegal(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::uri::PathAndQuery;
-
-    use super::is_legal;
-
-    #[test]
-    fn illegal_characters_of_a_target() {
-        for (uri, wanted) in [
-            ("/a%20b?c=d&e[0]=1", true),
-            ("/a;v=1/b:c@d", true),
-            ("/a%2", false),
-            ("/a%zz", false),
-            ("/a?x=%", false),
-            ("/a|b", false),
-            ("/a\"b", false),
-            ("/a?x={y}", false),
-            ("/a[0]", false),
-        ] {
-            let parsed: Result<PathAndQuery, _> = uri.parse();
-            assert_eq!(parsed.is_ok_and(|uri| is_legal(&uri)), wanted, "{uri}");
-        }
     }
 }

@@ -193,6 +193,10 @@ fn is_io(error: &hyper::Error) -> bool {
 }
 
 fn broken(origin: &Origin, error: &hyper::Error, safe: bool) -> Error {
+    // The client's body ended early or was malformed: nobody upstream is to blame.
+    if error.is_user() {
+        return Error::RequestBody(error.to_string());
+    }
     let reason = match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

@@ -6,17 +6,23 @@ use wellspring_test_support::http1::{self, Request};
 use crate::support::Gateway;
 
 fn yaml(services: &[(&str, &[&Echo])], more: &str) -> String {
-    let mut yaml = String::from("spring:\n  cloud:\n    discovery.client.simple.instances:\n      none: []\n");
+    let mut yaml =
+        String::from("spring:\n  cloud:\n    discovery.client.simple.instances:\n      none: []\n");
     for (name, instances) in services {
         yaml.push_str(&format!("      {name}:\n"));
         for echo in *instances {
-            yaml.push_str(&format!("      - uri: {}\n        metadata: {{zone: z{}}}\n", echo.url(""), echo.port()));
+            yaml.push_str(&format!(
+                "      - uri: {}\n        metadata: {{zone: z{}}}\n",
+                echo.url(""),
+                echo.port()
+            ));
         }
     }
     yaml + more
 }
 
-const ROUTE: &str = "    gateway:\n      routes:\n      - id: o\n        uri: lb://orders\n        predicates: [Path=/**]\n";
+const ROUTE: &str =
+    "    gateway:\n      routes:\n      - id: o\n        uri: lb://orders\n        predicates: [Path=/**]\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_take_turns() {
@@ -63,7 +69,8 @@ async fn the_discovery_locator_has_a_route_for_every_service() {
         let answer = http1::get(gateway.port(), path).unwrap().json();
         assert_eq!((answer["port"].clone(), answer["path"].as_str().unwrap()), (port.into(), seen), "{path}");
     }
-    let ids = http1::get(gateway.port(), "/actuator/gateway/routes/ReactiveCompositeDiscoveryClient_orders").unwrap();
+    let ids = http1::get(gateway.port(), "/actuator/gateway/routes/ReactiveCompositeDiscoveryClient_orders")
+        .unwrap();
     assert_eq!(ids.status, 200);
     gateway.running.stop().await;
 }
@@ -85,7 +92,8 @@ async fn a_trace_says_which_route_and_why() {
     let routes = "    gateway:\n      routes:\n      - id: posts\n        uri: lb://orders\n        predicates: [Path=/a/**, Method=POST]\n      - id: gets\n        uri: lb://orders\n        predicates: [Path=/a/**]\n        filters: [StripPrefix=1, \"AddRequestHeader=X-A, b\"]\n";
     let gateway = Gateway::start(&yaml(&[("orders", &[&orders])], routes)).await;
     let described = serde_json::json!({"path": "/a/b?c=d", "headers": {"X-Q": "1"}});
-    let trace = Request::new("POST", "/actuator/gateway/trace").json(&described).send(gateway.port()).unwrap().json();
+    let trace =
+        Request::new("POST", "/actuator/gateway/trace").json(&described).send(gateway.port()).unwrap().json();
     assert_eq!(trace["route"], "gets");
     assert_eq!(trace["tried"][0]["failed"], "Methods: [POST]");
     assert_eq!(trace["target"], format!("http://127.0.0.1:{}/b?c=d", orders.port()));

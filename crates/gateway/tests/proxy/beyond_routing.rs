@@ -1,7 +1,8 @@
 //! What the original has not: mirrored traffic and injected faults.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::{Echo, poll};
 

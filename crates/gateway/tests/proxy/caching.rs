@@ -10,7 +10,9 @@ const ON: &str = "spring.cloud.gateway.filter.local-response-cache.enabled: true
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_given_again() {
     let upstream = Echo::start();
-    let gateway = Gateway::start(&format!("{ON}{}", one_route(&upstream.url(""), &["LocalResponseCache=30s,1MB"]))).await;
+    let gateway =
+        Gateway::start(&format!("{ON}{}", one_route(&upstream.url(""), &["LocalResponseCache=30s,1MB"])))
+            .await;
     let port = gateway.port();
     let first = http1::get(port, "/a?b").unwrap();
     assert_eq!(first.header("cache-control"), Some("max-age=30"));

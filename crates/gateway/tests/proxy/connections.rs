@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::{Echo, Fault, FaultProxy};
 
@@ -33,9 +34,13 @@ async fn failures_have_the_originals_statuses() {
     let proxy = FaultProxy::start(upstream.address());
     let settings = "spring.cloud.gateway.httpclient.response-timeout: 300ms\n";
     let gateway = Gateway::start(&format!("{settings}{}", one_route(&proxy.url(""), &[]))).await;
-    for (fault, wanted) in
-        [(Fault::None, 200), (Fault::Reset, 500), (Fault::BlackHole, 504), (Fault::CutAfter(0), 500), (Fault::None, 200)]
-    {
+    for (fault, wanted) in [
+        (Fault::None, 200),
+        (Fault::Reset, 500),
+        (Fault::BlackHole, 504),
+        (Fault::CutAfter(0), 500),
+        (Fault::None, 200),
+    ] {
         proxy.set(fault);
         let answer = http1::get(gateway.port(), "/a").unwrap();
         assert_eq!(answer.status, wanted, "{fault:?}");
@@ -84,7 +89,8 @@ async fn large_bodies_pass_both_ways() {
 async fn a_fixed_pool_makes_calls_wait_and_refuses_after_a_while() {
     let upstream = Echo::start();
     let settings = "spring.cloud.gateway.httpclient.pool:\n  type: fixed\n  max-connections: 1\n  acquire-timeout: 200\n";
-    let yaml = format!("{settings}{}", one_route(&upstream.url(""), &[])).replace("spring:\n  cloud:\n    gateway:\n", "spring.cloud.gateway:\n");
+    let yaml = format!("{settings}{}", one_route(&upstream.url(""), &[]))
+        .replace("spring:\n  cloud:\n    gateway:\n", "spring.cloud.gateway:\n");
     let gateway = Gateway::start(&yaml).await;
     let port = gateway.port();
     let slow = std::thread::spawn(move || http1::get(port, "/delay/1500").unwrap().status);
@@ -111,8 +117,11 @@ async fn a_bad_route_ends_the_start_with_its_place() {
             panic!("{line} was accepted");
         };
         let text = format!("{error:#}");
-        assert!(text.contains(wanted) && text.contains("application.yml:9:"), "{line}: {text}");
-        let lenient = format!("spring.cloud.gateway.fail-on-route-definition-error: false\n{}", one_route("http://127.0.0.1:1", &[line]));
+        assert!(text.contains(wanted) && text.contains("application.yml:10:"), "{line}: {text}");
+        let lenient = format!(
+            "spring.cloud.gateway.fail-on-route-definition-error: false\n{}",
+            one_route("http://127.0.0.1:1", &[line])
+        );
         let gateway = Gateway::try_start(&lenient).await.unwrap();
         assert_eq!(http1::get(gateway.port(), "/a").unwrap().status, 404, "{line}");
         gateway.running.stop().await;

@@ -21,7 +21,8 @@ async fn expressions_in_posted_routes_are_refused() {
             "uri": upstream.url(""), "predicates": ["Path=/x"],
             "filters": [{"name": "AddResponseHeader", "args": {"name": "X-R", "value": expression}}],
         });
-        let answer = Request::new("POST", "/actuator/gateway/routes/x").json(&route).send(gateway.port()).unwrap();
+        let answer =
+            Request::new("POST", "/actuator/gateway/routes/x").json(&route).send(gateway.port()).unwrap();
         assert_eq!(answer.status, 400, "{expression}");
     }
     gateway.running.stop().await;
@@ -104,8 +105,13 @@ async fn tls_server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
             tokio::spawn(async move {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut request = [0; 4096];
-                stream.read(&mut request).await.ok();
-                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await.ok();
+                if stream.read(&mut request).await.is_err() {
+                    return;
+                }
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+                    .await
+                    .ok();
                 stream.shutdown().await.ok();
             });
         }

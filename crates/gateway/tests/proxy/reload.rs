@@ -66,7 +66,10 @@ async fn one_bad_definition_keeps_the_old_set() {
     let gateway = Gateway::start(&one_route(&upstream.url(""), &[])).await;
     let port = gateway.port();
     let weight = json!({"uri": upstream.url(""), "predicates": ["Path=/w", "Weight=g"]});
-    assert_eq!(Request::new("POST", "/actuator/gateway/routes/w").json(&weight).send(port).unwrap().status, 201);
+    assert_eq!(
+        Request::new("POST", "/actuator/gateway/routes/w").json(&weight).send(port).unwrap().status,
+        201
+    );
     assert_eq!(Request::new("POST", "/actuator/gateway/refresh").send(port).unwrap().status, 500);
     assert_eq!(http1::get(port, "/a").unwrap().status, 200);
     assert_eq!(Request::new("DELETE", "/actuator/gateway/routes/w").send(port).unwrap().status, 200);

@@ -17,7 +17,9 @@ fn server() -> u16 {
             let mut stream = stream.unwrap();
             std::thread::spawn(move || {
                 let head = head(&mut stream);
-                let answer = if head.to_ascii_lowercase().contains("upgrade: websocket") && head.contains("GET /chat?x=y") {
+                let answer = if head.to_ascii_lowercase().contains("upgrade: websocket")
+                    && head.contains("GET /chat?x=y")
+                {
                     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: abc\r\n\r\n"
                 } else {
                     "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
@@ -55,7 +57,10 @@ async fn bytes_pass_both_ways_and_over_a_swap() {
             .write_all(b"GET /chat?x=y HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n")
             .unwrap();
         let answer = head(&mut client).to_ascii_lowercase();
-        assert!(answer.starts_with("http/1.1 101") && answer.contains("sec-websocket-accept: abc"), "{answer}");
+        assert!(
+            answer.starts_with("http/1.1 101") && answer.contains("sec-websocket-accept: abc"),
+            "{answer}"
+        );
         for text in ["one", "two"] {
             client.write_all(text.as_bytes()).unwrap();
             let mut back = [0; 3];

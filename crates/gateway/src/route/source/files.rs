@@ -12,31 +12,31 @@ const EVERY: Duration = Duration::from_secs(1);
 
 type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
-/// Calls `changed` after each change of a file, once it has stayed the same for a moment. Never ends by itself.
-pub async fn watch<F, Fut>(env: Environment, changed: F)
+/// Calls `changed` after each change of a file, once it has stayed the same for a moment. The future never ends by itself;
+/// what counts as a change is anything after this call, not after the future's first poll.
+pub fn watch<F, Fut>(env: &Environment, changed: F) -> impl Future<Output = ()> + use<F, Fut>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = ()>,
 {
-    let files = files(&env);
-    if files.is_empty() {
-        return;
-    }
-    let mut known = look(&files).await;
-    let mut pending: Option<Seen> = None;
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let now = look(&files).await;
-        match &pending {
-            // A file that is still being written is left alone until it rests.
-            Some(before) if *before == now => {
-                pending = None;
-                known = now;
-                changed().await;
+    let files = files(env);
+    let mut known = look(&files);
+    async move {
+        let mut pending: Option<Seen> = None;
+        while !files.is_empty() {
+            tokio::time::sleep(EVERY).await;
+            let now = look(&files);
+            match &pending {
+                // A file that is still being written is left alone until it rests.
+                Some(before) if *before == now => {
+                    pending = None;
+                    known = now;
+                    changed().await;
+                }
+                Some(_) => pending = Some(now),
+                None if now != known => pending = Some(now),
+                None => {}
             }
-            Some(_) => pending = Some(now),
-            None if now != known => pending = Some(now),
-            None => {}
         }
     }
 }
@@ -55,14 +55,10 @@ fn files(env: &Environment) -> Vec<PathBuf> {
     files
 }
 
-async fn look(files: &[PathBuf]) -> Seen {
-    let mut seen = Seen::new();
-    for file in files {
-        let state = match tokio::fs::metadata(file).await {
-            Ok(found) => found.modified().ok().map(|modified| (modified, found.len())),
-            Err(_) => None,
-        };
-        seen.insert(file.clone(), state);
-    }
-    seen
+fn look(files: &[PathBuf]) -> Seen {
+    let state = |file: &PathBuf| {
+        let found = std::fs::metadata(file).ok()?;
+        Some((found.modified().ok()?, found.len()))
+    };
+    files.iter().map(|file| (file.clone(), state(file))).collect()
 }
