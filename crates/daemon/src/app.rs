@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use futures_util::future::BoxFuture;
+use wellspring_admin::Admin;
 use wellspring_properties::{Environment, Problem};
 
 use crate::args::{self, Args};
@@ -38,6 +39,8 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// Properties `wellspring.<scope>.*` are laid over all others, without that prefix.
     pub scope: Option<String>,
+    /// What the operator sees, shared by the applications of a process; without it each has its own.
+    pub admin: Option<Admin>,
 }
 
 impl Options {
@@ -127,7 +130,8 @@ impl App {
 
     /// As [`App::main`], for a caller that has read the command line: `--config`, and words `--name=value`.
     pub fn main_with(self, config: Option<PathBuf>, properties: Vec<String>) -> ExitCode {
-        let options = Options { config, args: properties, vars: std::env::vars().collect(), scope: None };
+        let options =
+            Options { config, args: properties, vars: std::env::vars().collect(), scope: None, admin: None };
         match live(self, options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

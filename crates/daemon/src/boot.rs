@@ -52,6 +52,11 @@ impl Boot {
         format!("{prefix}{key}")
     }
 
+    /// What the operator sees, when the process shares it.
+    pub(crate) fn admin(&self) -> Option<wellspring_admin::Admin> {
+        self.0.options.admin.clone()
+    }
+
     /// Names of the sources that a config server gave.
     pub(crate) fn imported(&self) -> Option<Arc<[String]>> {
         self.0.importer.sources()

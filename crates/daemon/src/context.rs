@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use wellspring_admin::Admin;
 use wellspring_lb_client::Client;
 use wellspring_lb_client::config::Refresher;
 use wellspring_properties::Environment;
@@ -27,4 +28,6 @@ pub struct Context {
     /// The configuration as it changes.
     pub refresher: Refresher,
     pub tracer: Tracer,
+    /// The operator's side: events, and the registry's state where it is at home.
+    pub admin: Admin,
 }

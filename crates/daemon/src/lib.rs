@@ -19,6 +19,7 @@ mod join;
 mod logging;
 mod management;
 mod observe;
+mod operator;
 mod process;
 mod run;
 mod scope;
@@ -38,6 +39,7 @@ pub use run::Running;
 pub use service::{Peer, Request, Response, Service, Template};
 pub use shutdown::requested as stop_requested;
 pub use tasks::Tasks;
+pub use wellspring_admin as admin;
 
 /// What a daemon's `build` returns: any error ends the start and is shown to the user.
 pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;

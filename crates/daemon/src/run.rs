@@ -24,7 +24,7 @@ use crate::front::Front;
 use crate::management::{self, Management};
 use crate::serve::{self, Server, Serving, Shutdown, Tls};
 use crate::{App, Context, Health, Service, StartError, Tasks, indicators, instruments, join, logging};
-use crate::{settings, tracing_settings};
+use crate::{operator, settings, tracing_settings};
 
 /// How long leaving the registry may take.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -52,6 +52,7 @@ pub struct Running {
     context: Context,
     public: Serving,
     management: Option<Serving>,
+    admin: Option<Serving>,
     grace: Duration,
     shutdown: Shutdown,
     asked: CancellationToken,
@@ -89,10 +90,12 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
     let asked = context.tasks.stop_request();
     let health = HealthView::new(&context.env, context.health.clone())?;
     actuator::mount(&context, &health, &logs, &app, &asked)?;
+    operator::join(&context);
     let service = build(&mut app, &context).await?;
     context.meters.gauge(names::APPLICATION_STARTED_TIME, &[]).set(began.elapsed().as_secs_f64());
 
     let front = Front::new(&context, health, server.servlet.context_path())?;
+    let admin = operator::serve(&context, &front, &server)?;
     let (public, management) = match management {
         Management::Shared => (front.serving(service).with_actuator(&context), None),
         Management::Off => (front.serving(service), None),
@@ -106,7 +109,7 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
     };
     let public = Serving::start((listener, local_addr), Arc::new(public), &server, tls);
     let grace = lifecycle.timeout_per_shutdown_phase;
-    let running = Running { context, public, management, grace, shutdown: server.shutdown, asked };
+    let running = Running { context, public, management, admin, grace, shutdown: server.shutdown, asked };
     running.become_ready(began).await?;
     Ok(running)
 }
@@ -126,6 +129,7 @@ fn context(
     };
     Ok(Context {
         actuator: Actuator::new(&env)?,
+        admin: operator::admin(boot.admin(), &env)?,
         tracer: tracing_settings::tracer(&env, &name, &meters, &tasks)?,
         refresher: Refresher::new(env.clone(), Box::new(reload)),
         health: Health::new(&env)?,
@@ -150,6 +154,11 @@ impl Running {
     /// Where the application listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.public.local_addr
+    }
+
+    /// Where the admin API listens, if this application serves it.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.local_addr)
     }
 
     /// Where the actuator listens: `management.server.port`, else the application's own address.
@@ -177,6 +186,7 @@ impl Running {
         let took = began.elapsed();
         meters.gauge(names::APPLICATION_READY_TIME, &[]).set(took.as_secs_f64());
         info!(port = address.port(), millis = u64::try_from(took.as_millis()).unwrap_or(0), "{name} started");
+        operator::note(&self.context, "started", format!("{name} listens on {address}"));
         join::join(client, env, address, self.public.is_secure()).await?;
         Ok(())
     }
@@ -190,6 +200,7 @@ impl Running {
     async fn end(self) {
         let Context { health, tasks, name, client, .. } = &self.context;
         health.set_ready(false);
+        operator::note(&self.context, "stopping", format!("{name} stops"));
         join::leave(client, FAREWELL).await;
         tasks.draining().cancel();
         let grace = if self.shutdown == Shutdown::Graceful { self.grace } else { Duration::ZERO };
@@ -201,6 +212,10 @@ impl Running {
         if let Some(management) = &self.management {
             management.drain(grace).await;
         }
+        if let Some(admin) = &self.admin {
+            admin.drain(grace).await;
+        }
+        self.context.admin.remove_part(name);
         if !tasks.end(self.grace).await {
             warn!("background tasks did not end in time");
         }

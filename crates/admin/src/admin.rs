@@ -1,0 +1,151 @@
+//! `Admin`: what daemons hand in and the API reads. One for all daemons of a process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use parking_lot::{Mutex, RwLock};
+use wellspring_wire::Millis;
+
+use crate::events::{Log, New, Topic};
+use crate::part::{Health, Part, Problem};
+use crate::services::{Service, Services};
+
+/// How often health is looked at for the event log.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Cloning shares it.
+#[derive(Clone, Default)]
+pub struct Admin(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    parts: RwLock<Vec<Arc<dyn Part>>>,
+    services: RwLock<Option<Arc<dyn Services>>>,
+    log: Log,
+    listening: AtomicBool,
+    /// Daemon and component: the status last seen, and since when.
+    seen: Mutex<HashMap<(String, String), (String, Millis)>>,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.0.parts.read().iter().map(|part| part.name()).collect();
+        f.debug_struct("Admin").field("parts", &parts).finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// With an event log that is bounded, or kept in a file.
+    pub fn new(log: Log) -> Self {
+        Self(Arc::new(Inner { log, ..Inner::default() }))
+    }
+
+    /// A daemon joins; one of the same name is replaced.
+    pub fn add_part(&self, part: impl Part) {
+        let mut parts = self.0.parts.write();
+        parts.retain(|known| known.name() != part.name());
+        parts.push(Arc::new(part));
+    }
+
+    pub fn remove_part(&self, name: &str) {
+        self.0.parts.write().retain(|known| known.name() != name);
+    }
+
+    /// Where services are looked up from now on. The registry's own state goes before a client's view: call it later.
+    pub fn show_services(&self, services: impl Services) {
+        *self.0.services.write() = Some(Arc::new(services));
+    }
+
+    /// As [`Admin::show_services`], unless somebody has already.
+    pub fn offer_services(&self, services: impl Services) {
+        self.0.services.write().get_or_insert_with(|| Arc::new(services));
+    }
+
+    /// Whether the caller is the one who serves the API: only the first of several daemons does.
+    pub fn claim_listener(&self) -> bool {
+        !self.0.listening.swap(true, Relaxed)
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Notes what happened; returns the event's id.
+    pub fn record(&self, event: New) -> u64 {
+        self.0.log.record(event)
+    }
+
+    pub(crate) fn services(&self) -> Vec<Service> {
+        let source = self.0.services.read().clone();
+        let mut services = source.map(|source| source.services()).unwrap_or_default();
+        services.sort_by(|a, b| a.name.cmp(&b.name));
+        services
+    }
+
+    /// All daemons, asked now.
+    pub(crate) async fn health(&self) -> Vec<Health> {
+        let parts = self.0.parts.read().clone();
+        let all = join_all(parts.iter().map(|part| part.health())).await;
+        for health in &all {
+            self.compare(health);
+        }
+        all
+    }
+
+    /// What is not as it should be, worst known first.
+    pub(crate) fn problems(&self, all: &[Health]) -> Vec<Problem> {
+        let seen = self.0.seen.lock();
+        let mut problems: Vec<_> = all
+            .iter()
+            .flat_map(|health| health.broken().map(move |(name, component)| (health, name, component)))
+            .map(|(health, name, component)| Problem {
+                daemon: health.name.clone(),
+                component: name.clone(),
+                status: component.status.clone(),
+                description: component.description.clone(),
+                details: component.details.clone(),
+                since: seen
+                    .get(&(health.name.clone(), name.clone()))
+                    .map_or_else(Millis::now, |(_, since)| *since),
+            })
+            .collect();
+        problems.sort_by(|a, b| (&a.status, a.since.0).cmp(&(&b.status, b.since.0)));
+        problems
+    }
+
+    /// A component whose status is another than last time is an event.
+    fn compare(&self, health: &Health) {
+        let now = Millis::now();
+        for (name, component) in &health.components {
+            let key = (health.name.clone(), name.clone());
+            let before = {
+                let mut seen = self.0.seen.lock();
+                match seen.get(&key) {
+                    Some((status, _)) if *status == component.status => continue,
+                    _ => seen.insert(key, (component.status.clone(), now)).map(|(status, _)| status),
+                }
+            };
+            // The first look is no change.
+            if let Some(before) = before {
+                let text = format!("{name} went from {before} to {}", component.status);
+                let event = New::of(Topic::Health, "status", &health.name, name).text(text);
+                self.record(match &component.details {
+                    Some(details) => event.data(details.clone()),
+                    None => event,
+                });
+            }
+        }
+    }
+
+    /// Looks at health every few seconds, so that changes are events though nobody has the console open.
+    pub async fn watch(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.health().await;
+        }
+    }
+}

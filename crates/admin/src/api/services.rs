@@ -1,0 +1,81 @@
+//! `/services`, `/services/{name}`, `/services/{name}/instances/{id}`.
+
+use axum::Json;
+use axum::extract::{self, Path};
+
+use super::State;
+use super::paging::{self, Query};
+use super::refusal::Refusal;
+use super::routes::Routes;
+use crate::schema::view;
+use crate::services::{Instance, Service};
+
+view! {
+    /// A page of services, by name.
+    pub(super) struct Page {
+        /// The services.
+        items: Vec<Service>,
+        /// The `cursor` of the next page, if there is one.
+        next: Option<String>,
+    }
+}
+
+pub(super) fn mount(routes: &mut Routes) {
+    routes.get::<Page, _, _>(
+        "/services",
+        "Registered services with their instances",
+        &[
+            ("q", "string", "part of a name, an instance id, a host or a status"),
+            ("cursor", "string", "from the page before"),
+            ("limit", "integer", "1 to 1000, 100 without"),
+        ],
+        list,
+    );
+    routes.get::<Service, _, _>("/services/{name}", "One service", &[], one);
+    routes.get::<Instance, _, _>("/services/{name}/instances/{id}", "One instance", &[], instance);
+}
+
+async fn list(extract::State(state): extract::State<State>, query: Query) -> Result<Json<Page>, Refusal> {
+    let limit = paging::limit(&query)?;
+    let wanted = paging::text(&query, "q").map(str::to_lowercase);
+    let after = paging::text(&query, "cursor").unwrap_or_default();
+    let mut fitting = state
+        .admin
+        .services()
+        .into_iter()
+        .filter(|service| after.is_empty() || service.name.as_str() > after)
+        .filter(|service| wanted.as_deref().is_none_or(|wanted| fits(service, wanted)));
+    let items: Vec<_> = fitting.by_ref().take(limit).collect();
+    let next = items.last().map(|service| service.name.clone()).filter(|_| fitting.next().is_some());
+    Ok(Json(Page { items, next }))
+}
+
+fn fits(service: &Service, wanted: &str) -> bool {
+    let has = |text: &str| text.to_lowercase().contains(wanted);
+    has(&service.name)
+        || service
+            .instances
+            .iter()
+            .any(|one| has(&one.id) || has(&one.host) || one.status.to_lowercase() == wanted)
+}
+
+fn named(state: &State, name: &str) -> Result<Service, Refusal> {
+    let found = state.admin.services().into_iter().find(|service| service.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| Refusal::unknown("service", name))
+}
+
+async fn one(
+    extract::State(state): extract::State<State>,
+    Path(name): Path<String>,
+) -> Result<Json<Service>, Refusal> {
+    named(&state, &name).map(Json)
+}
+
+async fn instance(
+    extract::State(state): extract::State<State>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Json<Instance>, Refusal> {
+    let service = named(&state, &name)?;
+    let found = service.instances.into_iter().find(|instance| instance.id == id);
+    found.map(Json).ok_or_else(|| Refusal::unknown("instance", &id))
+}

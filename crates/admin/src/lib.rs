@@ -1,0 +1,19 @@
+//! The operator's side: one admin API for all daemons of a process, an event log, a live stream.
+//!
+//! A daemon hands in what it knows ([`Admin::add_part`], [`Admin::show_services`], [`Admin::record`]) and serves
+//! [`api::router`] on a listener of its own; the public ports keep the paths of the originals.
+
+mod admin;
+pub mod api;
+pub mod codes;
+pub mod events;
+mod listener;
+mod part;
+mod schema;
+mod services;
+
+pub use admin::Admin;
+pub use events::{Event, Topic};
+pub use listener::Settings;
+pub use part::{Component, Health, Part, Problem};
+pub use services::{Instance, Service, Services};
