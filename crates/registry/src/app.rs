@@ -51,6 +51,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     join_peers(&context, &config, &node, &own.host_name, known)?;
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
+    context.admin.show_services(crate::admin::Registered(Arc::clone(&node)));
     let about = About { config, own, started: Millis::now() };
     let api = Api::new(node, Arc::new(about), context.tasks.draining());
     Ok(Service::new(move |request| {

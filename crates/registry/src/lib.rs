@@ -1,5 +1,6 @@
 //! A Eureka registry.
 
+mod admin;
 mod app;
 pub mod cache;
 mod clock;

@@ -122,6 +122,7 @@ async fn prepare(start: &Start) -> Result<State> {
         args: start.args.iter().filter(|word| !is_single(word)).cloned().collect(),
         vars: start.vars.iter().filter(|(name, _)| !is_single(name)).cloned().collect(),
         scope: None,
+        admin: Some(wellspring_daemon::admin::Admin::default()),
     };
     Ok(State { options, dir, sample_repository })
 }
@@ -180,7 +181,10 @@ async fn start_all(state: &State, parts: &mut Vec<Running>) -> Result<Links> {
 impl State {
     /// Default settings of a part: on loopback, with its state below ours.
     fn settings(&self, more: &str) -> String {
-        format!("server.address: 127.0.0.1\nwellspring.state-dir: {}\n{more}", quoted(&self.dir))
+        format!(
+            "server.address: 127.0.0.1\nwellspring.admin.address: 127.0.0.1:9770\nwellspring.state-dir: {}\n{more}",
+            quoted(&self.dir)
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use crate::schema::view;
 
 view! {
     /// A page of events, newest first.
-    pub(super) struct Page {
+    pub(super) struct EventPage {
         /// The events.
         items: Vec<Event>,
         /// The `cursor` of the next, older page, if there is one.
@@ -21,7 +21,7 @@ view! {
 }
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.get::<Page, _, _>(
+    routes.get::<EventPage, _, _>(
         "/events",
         "What happened, newest first",
         &[
@@ -50,7 +50,10 @@ pub(super) fn topics(query: &Query) -> Result<Vec<Topic>, Refusal> {
     names.split(',').filter(|name| !name.is_empty()).map(parse).collect()
 }
 
-async fn list(extract::State(state): extract::State<State>, query: Query) -> Result<Json<Page>, Refusal> {
+async fn list(
+    extract::State(state): extract::State<State>,
+    query: Query,
+) -> Result<Json<EventPage>, Refusal> {
     let before = paging::text(&query, "cursor").map(str::parse).transpose();
     let wanted = events::Query {
         before: before.map_err(|_| Refusal::parameter("cursor", "the `next` of the page before"))?,
@@ -58,7 +61,7 @@ async fn list(extract::State(state): extract::State<State>, query: Query) -> Res
         text: paging::text(&query, "q").map(str::to_owned),
     };
     let (page, next) = state.admin.log().page(&wanted, paging::limit(&query)?);
-    Ok(Json(Page {
+    Ok(Json(EventPage {
         items: page.iter().map(|event| Event::clone(event)).collect(),
         next: next.map(|id| id.to_string()),
     }))

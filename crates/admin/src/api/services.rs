@@ -12,7 +12,7 @@ use crate::services::{Instance, Service};
 
 view! {
     /// A page of services, by name.
-    pub(super) struct Page {
+    pub(super) struct ServicePage {
         /// The services.
         items: Vec<Service>,
         /// The `cursor` of the next page, if there is one.
@@ -21,7 +21,7 @@ view! {
 }
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.get::<Page, _, _>(
+    routes.get::<ServicePage, _, _>(
         "/services",
         "Registered services with their instances",
         &[
@@ -35,7 +35,10 @@ pub(super) fn mount(routes: &mut Routes) {
     routes.get::<Instance, _, _>("/services/{name}/instances/{id}", "One instance", &[], instance);
 }
 
-async fn list(extract::State(state): extract::State<State>, query: Query) -> Result<Json<Page>, Refusal> {
+async fn list(
+    extract::State(state): extract::State<State>,
+    query: Query,
+) -> Result<Json<ServicePage>, Refusal> {
     let limit = paging::limit(&query)?;
     let wanted = paging::text(&query, "q").map(str::to_lowercase);
     let after = paging::text(&query, "cursor").unwrap_or_default();
@@ -47,7 +50,7 @@ async fn list(extract::State(state): extract::State<State>, query: Query) -> Res
         .filter(|service| wanted.as_deref().is_none_or(|wanted| fits(service, wanted)));
     let items: Vec<_> = fitting.by_ref().take(limit).collect();
     let next = items.last().map(|service| service.name.clone()).filter(|_| fitting.next().is_some());
-    Ok(Json(Page { items, next }))
+    Ok(Json(ServicePage { items, next }))
 }
 
 fn fits(service: &Service, wanted: &str) -> bool {
