@@ -15,6 +15,7 @@ mod load;
 mod metrics;
 pub mod pick;
 pub mod settings;
+mod sse;
 pub mod supplier;
 mod task;
 
@@ -25,3 +26,8 @@ pub use guard::Guard;
 pub use instance::{Instance, Metadata};
 pub use load::{Ended, InFlight, Load, nanos};
 pub use wellspring_lb_client_macros::client;
+
+/// The user's page; its examples are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/client.md")]
+struct Guide;

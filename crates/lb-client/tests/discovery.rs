@@ -175,3 +175,35 @@ async fn a_registry_that_pushes_is_not_asked() {
     events.send(("delta".to_owned(), list("UP_9_", "ORDERS", &[]))).unwrap();
     until("a fetch", || fake.count("GET /eureka/apps") >= 2).await;
 }
+
+#[tokio::test]
+async fn a_registry_that_comes_back_empty_does_not_empty_the_list() {
+    let fake = Fake::start().await;
+    fake.answers(
+        "GET /eureka/apps/",
+        200,
+        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
+    );
+    let client = client(&format!("{}/eureka/", fake.url()), &[("eureka.client.disable-delta", "true")]);
+    until("the list", || ids(&client, "orders") == ["a"]).await;
+    let port = fake.address.port();
+    fake.answers("GET /eureka/apps/", 500, "");
+    let before = fake.asked().len();
+    until("a failed fetch", || fake.asked().len() > before).await;
+    fake.answers(
+        "GET /eureka/apps/",
+        200,
+        r#"{"applications":{"versions__delta":"1","apps__hashcode":"","application":[]}}"#,
+    );
+    let before = fake.asked().len();
+    until("an empty list", || fake.asked().len() > before + 1).await;
+    assert_eq!(ids(&client, "orders"), ["a"]);
+    assert_eq!(client.discovery().services(), ["orders"]);
+    // Who registers again, or anew, is listed beside it.
+    fake.answers(
+        "GET /eureka/apps/",
+        200,
+        &list("UP_1_", "ORDERS", &[instance("ORDERS", "b", port, "UP", "ADDED")]),
+    );
+    until("the new one", || ids(&client, "orders") == ["a", "b"]).await;
+}

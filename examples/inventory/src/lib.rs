@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use wellspring_bus::Bus;
 use wellspring_daemon::App;
 use wellspring_lb_client::config::Refreshed;
 
@@ -25,9 +24,7 @@ struct Stock {
 /// The service: `GET /stock/{sku}`.
 pub fn app() -> App {
     App::new("inventory").defaults(include_str!("application.yml")).build(|cx| async move {
-        if let Some(bus) = Bus::from_env(&cx.env, cx.local_addr.port(), &cx.meters, Some(&cx.client))? {
-            bus.on_refresh(cx.refresher.clone());
-        }
+        wellspring_bus::attach(&cx)?;
         let settings: Refreshed<Settings> = cx.refresher.bind("inventory")?;
         Ok(Router::new().route("/stock/{sku}", get(stock)).with_state(settings))
     })

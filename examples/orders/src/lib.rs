@@ -6,7 +6,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wellspring_bus::Bus;
 use wellspring_daemon::App;
 use wellspring_lb_client::Client;
 use wellspring_lb_client::config::Refreshed;
@@ -33,9 +32,7 @@ struct Orders {
 /// The service: `GET /orders/{id}` and `GET /orders/greeting`.
 pub fn app() -> App {
     App::new("orders").defaults(include_str!("application.yml")).build(|cx| async move {
-        if let Some(bus) = Bus::from_env(&cx.env, cx.local_addr.port(), &cx.meters, Some(&cx.client))? {
-            bus.on_refresh(cx.refresher.clone());
-        }
+        wellspring_bus::attach(&cx)?;
         let orders = Orders { settings: cx.refresher.bind("orders")?, client: cx.client };
         let routes = Router::new().route("/orders/greeting", get(greeting)).route("/orders/{id}", get(order));
         Ok(routes.with_state(orders))

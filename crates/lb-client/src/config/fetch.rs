@@ -92,7 +92,7 @@ async fn ask(
     Err(FetchError::Answer(format!("{} has no {}{labels}", server.base, settings.names())))
 }
 
-fn address(base: &Url, name: &str, profiles: &str, label: Option<&str>) -> Url {
+pub(super) fn address(base: &Url, name: &str, profiles: &str, label: Option<&str>) -> Url {
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push(&name.replace('/', "(_)")).push(profiles);
@@ -103,7 +103,11 @@ fn address(base: &Url, name: &str, profiles: &str, label: Option<&str>) -> Url {
     url
 }
 
-fn headers(settings: &ConfigSettings, server: &Server, state: Option<&str>) -> Result<HeaderMap, FetchError> {
+pub(super) fn headers(
+    settings: &ConfigSettings,
+    server: &Server,
+    state: Option<&str>,
+) -> Result<HeaderMap, FetchError> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(V2));
     headers.insert(HeaderName::from_static("accept-charset"), HeaderValue::from_static("UTF-8"));

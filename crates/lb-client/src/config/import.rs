@@ -11,6 +11,7 @@ use wellspring_properties::load::Imported;
 use wellspring_properties::{Entry, Environment, Origin, Problem, PropertySource, Scalar};
 use wellspring_wire::config::{self, Value};
 
+use super::decrypt::Key;
 use super::fetch::{FetchError, fetch};
 use super::locate::locate;
 use super::retry::waits;
@@ -56,7 +57,13 @@ impl Importer {
         let profiles = settings.profile.clone().unwrap_or_else(|| profiles.join(","));
         let profiles = if profiles.is_empty() { "default" } else { &*profiles };
         match self.attempts(&mut settings, env, profiles).await {
-            Ok(environment) => Ok(self.accept(environment)),
+            Ok(environment) => {
+                let mut sources = self.accept(environment);
+                if let Some(key) = Key::from_env(env)? {
+                    sources.iter_mut().try_for_each(|source| key.decrypt(source))?;
+                }
+                Ok(sources)
+            }
             Err(problem) if optional && !settings.fail_fast => {
                 self.last.lock().sources = None;
                 warn!(problem = problem.line(), "starting without the config server");

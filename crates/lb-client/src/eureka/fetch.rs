@@ -3,8 +3,9 @@
 //! A stock server is asked every 30 s. One of ours rings when something changed (`push`); it is then asked at once,
 //! and otherwise only now and then, in case a ring was lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,12 +22,24 @@ use super::push::{Push, Ring};
 use super::servers::Server;
 use super::settings::ClientSettings;
 use super::transport::{Call, Reply, Transport, TransportError};
+use crate::Instance;
 use crate::discovery::Eureka;
 
 /// First wait after a failure; doubled up to the interval.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// With push, the registry is asked this many times less often.
 const PUSHED_SLOWER: u32 = 10;
+
+/// A registry that was away may have forgotten who was registered; they register again with their next heartbeat. Until
+/// then the instances that it does not name any more are kept, for as long as a lease without heartbeats lasts.
+const GRACE: Duration = Duration::from_secs(90);
+
+/// What was known before the registry was away.
+struct Kept {
+    until: Instant,
+    lists: HashMap<String, Vec<Instance>>,
+    names: Vec<String>,
+}
 
 /// The task that fetches, and what it knows.
 pub(crate) struct Fetch {
@@ -35,6 +48,9 @@ pub(crate) struct Fetch {
     push: Option<reqwest::Client>,
     copy: Arc<Mutex<Copy>>,
     discovery: Arc<Eureka>,
+    /// A fetch failed, or the stream ended, since the last full list.
+    away: AtomicBool,
+    kept: Mutex<Option<Kept>>,
     /// Whether anything was fetched yet; the error of the last attempt until then.
     first: watch::Sender<Option<Result<(), String>>>,
 }
@@ -70,7 +86,16 @@ impl Fetch {
         push: Option<reqwest::Client>,
         discovery: Arc<Eureka>,
     ) -> Self {
-        Self { transport, settings, push, copy: Arc::default(), discovery, first: watch::Sender::new(None) }
+        Self {
+            transport,
+            settings,
+            push,
+            copy: Arc::default(),
+            discovery,
+            away: AtomicBool::new(false),
+            kept: Mutex::new(None),
+            first: watch::Sender::new(None),
+        }
     }
 
     pub(crate) fn fetched(&self) -> Fetched {
@@ -85,6 +110,7 @@ impl Fetch {
         let mut stream: Option<Push> = None;
         let mut without_push: HashSet<Url> = HashSet::new();
         loop {
+            self.let_go();
             let outcome = tokio::select! {
                 outcome = tokio::time::timeout(interval.max(Duration::from_secs(10)), self.refresh()) => outcome,
                 () = stop.cancelled() => return,
@@ -120,7 +146,9 @@ impl Fetch {
             } else {
                 delay
             };
-            if !self.wait(Instant::now() + wait, &mut stream, &stop).await {
+            let kept = self.kept.lock().as_ref().map(|kept| kept.until);
+            let until = kept.map_or(Instant::now() + wait, |kept| kept.min(Instant::now() + wait));
+            if !self.wait(until, &mut stream, &stop).await {
                 return;
             }
         }
@@ -139,6 +167,7 @@ impl Fetch {
                     Some(Ring::Ask) => return true,
                     Some(Ring::Delta(_)) | None => {
                         debug!("registry's push ended");
+                        self.away.store(true, Ordering::Relaxed);
                         *stream = None;
                         return true;
                     }
@@ -170,6 +199,7 @@ impl Fetch {
         if self.is_new() {
             self.first.send_replace(Some(Err(error.to_owned())));
         }
+        self.away.store(true, Ordering::Relaxed);
         warn!(error, "registry not fetched, the last list is kept");
     }
 
@@ -208,8 +238,20 @@ impl Fetch {
     }
 
     fn replace(&self, all: &Applications) {
+        if self.away.swap(false, Ordering::Relaxed) && self.kept.lock().is_none() {
+            let (lists, names) = self.copy.lock().lists(self.settings.filter_only_up_instances);
+            *self.kept.lock() = Some(Kept { until: Instant::now() + GRACE, lists, names });
+        }
         self.copy.lock().replace(all);
         self.publish();
+    }
+
+    /// Forgets the instances that did not come back in time.
+    fn let_go(&self) {
+        let over = self.kept.lock().take_if(|kept| Instant::now() >= kept.until).is_some();
+        if over {
+            self.publish();
+        }
     }
 
     fn apply(&self, delta: &Applications) -> Applied {
@@ -221,8 +263,29 @@ impl Fetch {
     }
 
     fn publish(&self) {
-        let (lists, names) = self.copy.lock().lists(self.settings.filter_only_up_instances);
+        let (mut lists, mut names) = self.copy.lock().lists(self.settings.filter_only_up_instances);
+        if let Some(kept) = &*self.kept.lock() {
+            kept.fill(&mut lists, &mut names);
+        }
         self.discovery.publish(lists, names);
+    }
+}
+
+impl Kept {
+    fn fill(&self, lists: &mut HashMap<String, Vec<Instance>>, names: &mut Vec<String>) {
+        for (service, known) in &self.lists {
+            let list = lists.entry(service.clone()).or_default();
+            let missing: Vec<Instance> = known
+                .iter()
+                .filter(|one| !list.iter().any(|listed| listed.instance_id() == one.instance_id()))
+                .cloned()
+                .collect();
+            list.extend(missing);
+            list.sort_by(|a, b| a.instance_id().cmp(b.instance_id()));
+        }
+        names.extend(self.names.iter().cloned());
+        names.sort();
+        names.dedup();
     }
 }
 

@@ -80,5 +80,8 @@ fn public_roots() -> rustls::ClientConfig {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     #[expect(clippy::expect_used, reason = "ring supports TLS 1.2 and 1.3, which are the default versions")]
-    builder.expect("ring has the default versions").with_root_certificates(roots).with_no_client_auth()
+    let mut config =
+        builder.expect("ring has the default versions").with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
 }

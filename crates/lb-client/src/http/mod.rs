@@ -3,6 +3,7 @@
 mod attempt;
 pub(crate) mod balance;
 mod budget;
+mod channel;
 mod client;
 mod error;
 mod guarded;
@@ -11,6 +12,7 @@ mod uri;
 
 pub use balance::{RequestBuilder, Response};
 pub use budget::{Budget, BudgetSettings};
+pub use channel::{Balance, BalanceLayer, ChannelError};
 pub use client::{Options, client};
 pub use error::CallError;
 pub use uri::{AddressError, push_segment, real_address};

@@ -1,0 +1,80 @@
+//! Server-sent events as a client reads them.
+
+use bytes::BytesMut;
+
+/// More than this without an end is nobody's event.
+const LONGEST_EVENT: usize = 64 << 20;
+
+/// Server-sent events out of bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    buffer: BytesMut,
+    event: Event,
+    told: bool,
+}
+
+/// A name, which may be empty, and data.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) data: String,
+}
+
+impl Lines {
+    /// False: too much without an end.
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> bool {
+        self.buffer.extend_from_slice(chunk);
+        self.buffer.len() <= LONGEST_EVENT && self.event.data.len() <= LONGEST_EVENT
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        loop {
+            let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+            let line = self.buffer.split_to(end + 1);
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\r', '\n']);
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.event);
+                // A block of comments alone is no event.
+                if std::mem::take(&mut self.told) {
+                    return Some(event);
+                }
+                continue;
+            }
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "event" => value.clone_into(&mut self.event.name),
+                "data" => {
+                    if !self.event.data.is_empty() {
+                        self.event.data.push('\n');
+                    }
+                    self.event.data.push_str(value);
+                }
+                _ => continue,
+            }
+            self.told = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_out_of_any_split_and_comments_do_not() {
+        let text = ": hello\n\nevent: delta\r\ndata: {\"a\":1}\r\n\r\n:\n\ndata: x\ndata: y\n\n";
+        for size in 1..text.len() {
+            let mut lines = Lines::default();
+            let mut events = Vec::new();
+            for chunk in text.as_bytes().chunks(size) {
+                assert!(lines.feed(chunk));
+                events.extend(std::iter::from_fn(|| lines.next_event()));
+            }
+            assert_eq!(events.len(), 2, "{size}");
+            assert_eq!(events[0], Event { name: "delta".to_owned(), data: "{\"a\":1}".to_owned() });
+            assert_eq!(events[1].data, "x\ny");
+        }
+    }
+}
