@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wellspring_daemon::{App, Context, Service};
-use wellspring_lb_client::eureka::{ClientSettings, Own};
+use wellspring_lb_client::eureka::Own;
 use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::{Problem, codes};
 use wellspring_wire::Millis;
@@ -16,11 +16,8 @@ use crate::config::{Config, millis};
 use crate::dashboard::About;
 use crate::http::Api;
 use crate::metrics;
-use crate::peers::address::Address;
-use crate::peers::batch::Limits;
-use crate::peers::client::Peer;
+use crate::peers::join::join;
 use crate::peers::region::{self, Regions};
-use crate::peers::{digest, nodes, sync};
 use crate::record::{self, EventLog};
 use crate::{Clock, Node};
 
@@ -48,7 +45,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
         context.tasks.spawn(region::run(Arc::clone(&node), client(Options::default())?, period));
     }
     let known = remember(&context, &config, &node).await?;
-    join_peers(&context, &config, &node, &own.host_name, known)?;
+    join(&context, &config, &node, &own.host_name, known).await?;
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
     context.admin.show_services(crate::admin::Registered(Arc::clone(&node)));
@@ -73,70 +70,6 @@ async fn remember(context: &Context, config: &Config, node: &Arc<Node>) -> anyho
     context.tasks.spawn_to_end(writer);
     context.tasks.spawn_to_end(record::keep(Arc::clone(node), directory, settings, ended));
     Ok(known)
-}
-
-/// Finds the peers, starts their senders, copies what they know, and opens.
-fn join_peers(
-    context: &Context,
-    config: &Config,
-    node: &Arc<Node>,
-    host: &str,
-    known: usize,
-) -> anyhow::Result<()> {
-    let settings: ClientSettings = context.env.bind("eureka.client")?;
-    let my_url = config.server.my_url.as_deref().filter(|url| !url.trim().is_empty());
-    let my_url = my_url.map(Address::parse).transpose().map_err(|error| {
-        Problem::new(codes::TYPE_MISMATCH, format!("eureka.server.my-url is no URL: {error}"))
-            .at(context.env.origin("eureka.server.my-url"))
-            .hint("http://this-host:8761/eureka/")
-    })?;
-    let own = nodes::Own { my_url, host: host.to_owned(), port: context.local_addr.port() };
-    let addresses = if settings.enabled { own.others(&settings.urls()) } else { Vec::new() };
-    let http = client(Options {
-        connect_timeout: millis(config.server.peer_node_connect_timeout_ms),
-        read_timeout: Some(millis(config.server.peer_node_read_timeout_ms)),
-        idle_per_host: config.server.peer_node_total_connections_per_host,
-        idle_timeout: Duration::from_secs(config.server.peer_node_connection_idle_timeout_seconds),
-        ..Options::default()
-    })?;
-    let limits = Limits {
-        capacity: config.server.max_elements_in_peer_replication_pool.max(1),
-        in_flight: config.server.max_threads_for_peer_replication.max(1),
-        ..Limits::default()
-    };
-    for peer in node
-        .peers()
-        .replace(&addresses, |address| Peer::new(address.clone(), limits.clone(), Clock::default()))
-    {
-        tracing::info!(peer = %peer.address(), "peer added");
-        context.tasks.spawn(peer.run(http.clone(), Arc::clone(node)));
-    }
-    if !addresses.is_empty() {
-        let http = client(Options { connect_timeout: Duration::from_secs(2), ..Options::default() })?;
-        context.tasks.spawn(digest::run(
-            Arc::clone(node),
-            http,
-            config.record.comparison_interval.max(Duration::from_millis(100)),
-        ));
-    }
-    let attempts = match config.server.registry_sync_retries {
-        Some(attempts) => attempts,
-        None if settings.register_with_eureka => 5,
-        None => 0,
-    };
-    if addresses.is_empty() || !settings.fetch_registry || attempts == 0 {
-        node.with(|state, now| state.open(known, now));
-        return Ok(());
-    }
-    let pause = millis(config.server.registry_sync_retry_wait_ms);
-    let patient = client(Options { connect_timeout: Duration::from_secs(5), ..Options::default() })?;
-    let node = Arc::clone(node);
-    context.tasks.spawn(async move {
-        let copied = sync::copy(&node, node.peers(), &patient, attempts, pause).await;
-        node.with(|state, now| state.open(copied.max(known), now));
-        tracing::info!(copied, "open for traffic");
-    });
-    Ok(())
 }
 
 fn every(period: Duration) -> Interval {

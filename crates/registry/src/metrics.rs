@@ -6,6 +6,7 @@ use wellspring_telemetry::{Meters, names};
 use wellspring_wire::eureka::Status;
 
 use crate::Node;
+use crate::peers::client::Peer;
 use crate::state::Registry;
 
 pub(crate) fn publish(meters: &Meters, node: &Arc<Node>) {
@@ -23,18 +24,17 @@ pub(crate) fn publish(meters: &Meters, node: &Arc<Node>) {
     read(names::REGISTRY_RENEWALS_THRESHOLD, |state, _| float(state.renewals().threshold()));
     read(names::REGISTRY_RENEWALS_LAST_MINUTE, |state, now| float(state.renewals().last_minute(now)));
     read(names::REGISTRY_EXPIRY_ENABLED, |state, now| f64::from(u8::from(state.expiry_enabled(now))));
-    for peer in node.peers().all().iter() {
-        let host = format!("{}:{}", peer.address().host(), peer.address().port());
-        let tags = [("peer", host.as_str())];
-        let waiting = Arc::clone(peer);
-        meters.gauge_fn(names::REGISTRY_REPLICATION_WAITING, &tags, move || float(waiting.state().0));
-        let reachable = Arc::clone(peer);
-        meters.gauge_fn(names::REGISTRY_PEER_REACHABLE, &tags, move || {
-            f64::from(u8::from(reachable.state().2))
-        });
-        let dropped = Arc::clone(peer);
-        meters.counter_fn(names::REGISTRY_REPLICATION_DROPPED, &tags, move || dropped.state().1);
-    }
+}
+
+pub(crate) fn of_peer(meters: &Meters, peer: &Arc<Peer>) {
+    let host = format!("{}:{}", peer.address().host(), peer.address().port());
+    let tags = [("peer", host.as_str())];
+    let waiting = Arc::clone(peer);
+    meters.gauge_fn(names::REGISTRY_REPLICATION_WAITING, &tags, move || float(waiting.state().0));
+    let reachable = Arc::clone(peer);
+    meters.gauge_fn(names::REGISTRY_PEER_REACHABLE, &tags, move || f64::from(u8::from(reachable.state().2)));
+    let dropped = Arc::clone(peer);
+    meters.counter_fn(names::REGISTRY_REPLICATION_DROPPED, &tags, move || dropped.state().1);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]

@@ -27,6 +27,7 @@ pub struct Node {
     state: Mutex<Registry>,
     /// The core's version, readable without its lock.
     version: AtomicU64,
+    delta_version: AtomicU64,
     cache: Cache,
     feed: Feed,
     /// The newest pushed change, for all who watch: from, to, bytes.
@@ -72,6 +73,7 @@ impl Node {
         Self {
             state: Mutex::new(Registry::new(rules).beginning_at(version)),
             version: AtomicU64::new(version),
+            delta_version: AtomicU64::new(version),
             cache: Cache::default(),
             feed: Feed::new(version),
             pushed: Mutex::default(),
@@ -113,6 +115,7 @@ impl Node {
         let result = call(&mut state, now);
         let changes = state.take_changes();
         self.version.store(state.version(), Ordering::Release);
+        self.delta_version.store(state.delta_version(), Ordering::Release);
         if changes.is_empty() {
             return result;
         }
@@ -319,7 +322,11 @@ impl Node {
 
     /// All applications, or those instances that changed lately.
     pub fn whole(&self, whole: Whole, format: Format, form: Form) -> Arc<Payload> {
-        self.cache.whole(whole, format, form, self.version.load(Ordering::Acquire), || {
+        let version = match whole {
+            Whole::Apps => &self.version,
+            Whole::Delta => &self.delta_version,
+        };
+        self.cache.whole(whole, format, form, version.load(Ordering::Acquire), || {
             let (version, list) = self.snapshot(whole);
             (version, format.applications(&list, form))
         })
@@ -332,12 +339,14 @@ impl Node {
 
     fn snapshot_beside(&self, whole: Whole, regions: &[Arc<Vec<Application>>]) -> (u64, Applications) {
         let (counts, mut list) = self.with(|state, _| {
-            let (version, applications) = match whole {
-                Whole::Apps => (1, state.applications()),
-                Whole::Delta => (self.deltas.fetch_add(1, Ordering::Relaxed) + 1, state.delta()),
+            let (shown, version, applications) = match whole {
+                Whole::Apps => (state.version(), 1, state.applications()),
+                Whole::Delta => {
+                    (state.delta_version(), self.deltas.fetch_add(1, Ordering::Relaxed) + 1, state.delta())
+                }
             };
             let hashcode = state.counts().to_string();
-            ((state.version(), state.counts()), Applications { version, hashcode, applications })
+            ((shown, state.counts()), Applications { version, hashcode, applications })
         });
         let (version, mut counts) = counts;
         if !regions.is_empty() {

@@ -74,15 +74,3 @@ async fn a_bad_timestamp_changes_nothing() {
     assert_eq!(answer.status(), 500);
     assert_eq!(node.json("apps/FOO/i1").await["instance"]["status"], "UP");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn figures_are_published() {
-    let node = Started::with(&[("management.endpoints.web.exposure.include", &"*")]).await;
-    node.register(instance("FOO", "i1")).await;
-    let url = format!(
-        "http://{}/actuator/metrics/wellspring.registry.instances?tag=status:UP",
-        node.running.local_addr()
-    );
-    let text = node.http.get(url).send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("\"value\":1"), "{text}");
-}

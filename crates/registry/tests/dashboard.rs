@@ -104,3 +104,15 @@ async fn the_status_is_xml_and_nothing_else() {
     assert!(text.ends_with("  </instanceInfo>\n</com.netflix.eureka.util.StatusInfo>"), "{text}");
     assert_eq!(node.status("status").await, 500);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_published() {
+    let node = Started::with(&[("management.endpoints.web.exposure.include", &"*")]).await;
+    node.register(instance("FOO", "i1")).await;
+    let url = format!(
+        "http://{}/actuator/metrics/wellspring.registry.instances?tag=status:UP",
+        node.running.local_addr()
+    );
+    let text = node.http.get(url).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("\"value\":1"), "{text}");
+}

@@ -200,3 +200,29 @@ async fn items_of_a_batch_are_answered_one_by_one() {
     assert_eq!(batch(json!([{"appName": "FOO", "action": "heartbeat"}])).await.0, 400);
     assert_eq!(batch(json!([{"appName": "FOO", "new": 1}])).await.0, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_brings_new_peers() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("application.yml");
+    let settings = |urls: &str| {
+        format!(
+            "eureka: {{client: {{register-with-eureka: false, service-url: {{defaultZone: \"{urls}\"}}}}, instance: {{hostname: elsewhere}}}}\n"
+        )
+    };
+    let (first, second) = (Started::plain().await, Started::plain().await);
+    std::fs::write(&file, settings(&format!("{}/", first.base()))).unwrap();
+    let path = directory.path().display().to_string();
+    let node = Started::with_config(&path, &[("management.endpoints.web.exposure.include", &"*")]).await;
+    node.register(instance("FOO", "i1")).await;
+    first.eventually("apps/FOO/i1", "status", "UP").await;
+    std::fs::write(&file, settings(&format!("{}/,{}/", first.base(), second.base()))).unwrap();
+    let refresh = format!("http://{}/actuator/refresh", node.running.local_addr());
+    assert_eq!(node.http.post(refresh).send().await.unwrap().status(), 200);
+    second
+        .until("the new peer has it", async || {
+            node.put("apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000").send().await.unwrap();
+            second.status("apps/FOO/i1").await == 200
+        })
+        .await;
+}

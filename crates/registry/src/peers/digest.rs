@@ -19,6 +19,8 @@ const CANCEL_LIFE: Duration = Duration::from_secs(30);
 
 /// Compares with every peer, again and again.
 pub async fn run(node: Arc<Node>, http: reqwest::Client, period: Duration) {
+    // Less would be a comparison without end.
+    let period = period.max(Duration::from_millis(100));
     loop {
         for peer in node.peers().all().iter() {
             match exchange(&node, peer, &http).await {

@@ -4,6 +4,7 @@ pub mod address;
 pub mod batch;
 pub mod client;
 pub mod digest;
+pub mod join;
 pub mod nodes;
 mod receive;
 pub mod region;

@@ -8,6 +8,7 @@ mod eviction;
 mod history;
 mod lease;
 mod overrides;
+mod reading;
 mod recent;
 mod registry;
 mod renewals;

@@ -30,6 +30,7 @@ pub struct Registry {
     pub(super) counts: StatusCounts,
     pub(super) size: usize,
     pub(super) version: u64,
+    pub(super) sweeps: u64,
     pub(super) opened: Option<Opened>,
     /// What changed since it was taken last.
     changes: Vec<Change>,
@@ -88,6 +89,7 @@ impl Registry {
             counts: StatusCounts::default(),
             size: 0,
             version: 0,
+            sweeps: 0,
             opened: None,
             changes: Vec::new(),
         }
@@ -378,10 +380,13 @@ impl Registry {
     /// Forgets changes older than the retention time; true when the delta is another now.
     pub fn sweep_recent(&mut self, now: Millis) -> bool {
         let swept = self.recent.sweep(self.rules.delta_retention, now);
-        if swept {
-            self.version += 1;
-        }
+        self.sweeps += u64::from(swept);
         swept
+    }
+
+    /// As [`Registry::version`], and greater as well when a change was forgotten.
+    pub fn delta_version(&self) -> u64 {
+        self.version + self.sweeps
     }
 
     /// Begins to answer for real: `copied` instances came from peers.
@@ -400,119 +405,7 @@ impl Registry {
         }
     }
 
-    /// False while a registry that started empty, and expects nobody, waits for its clients.
-    pub fn answers_lists(&self, now: Millis) -> bool {
-        self.opened.is_none_or(|opened| !opened.empty || now > opened.at + self.rules.wait_when_sync_empty)
-    }
-
-    /// Whether leases end at all at present.
-    pub fn expiry_enabled(&mut self, now: Millis) -> bool {
-        let threshold = self.renewals.threshold();
-        !self.rules.self_preservation || (threshold > 0 && self.renewals.last_minute(now) > threshold)
-    }
-
-    /// One instance, unless its lease has ended.
-    pub fn instance(&mut self, app: &str, id: &str, now: Millis) -> Option<Arc<InstanceInfo>> {
-        let expiry = self.expiry_enabled(now);
-        let lease = self.lease_mut(app, id)?;
-        (!expiry || !lease.is_expired(now, Duration::ZERO)).then(|| lease.show())
-    }
-
-    /// One instance of whatever application.
-    pub fn find(&mut self, id: &str, now: Millis) -> Option<Arc<InstanceInfo>> {
-        let expiry = self.expiry_enabled(now);
-        self.apps
-            .values_mut()
-            .filter_map(|app| app.leases.get_mut(id))
-            .find(|lease| !expiry || !lease.is_expired(now, Duration::ZERO))
-            .map(Lease::show)
-    }
-
-    /// Every instance of every application, expired or not.
-    pub fn applications(&mut self) -> Vec<Application> {
-        self.apps.iter_mut().map(|(name, app)| app.list(name, |_| true)).collect()
-    }
-
-    /// One application and its version.
-    pub fn application(&mut self, name: &str) -> Option<Application> {
-        self.apps.get_mut(name).map(|app| app.list(name, |_| true))
-    }
-
-    /// The applications with those instances that pass.
-    pub fn matching(&mut self, passes: impl Fn(&InstanceInfo) -> bool) -> Vec<Application> {
-        let lists = self.apps.iter_mut().map(|(name, app)| app.list(name, &passes));
-        lists.filter(|list| !list.instances.is_empty()).collect()
-    }
-
-    /// The instances changed lately, as they are now.
-    pub fn delta(&mut self) -> Vec<Application> {
-        let mut changed: BTreeMap<&str, Vec<Arc<InstanceInfo>>> = BTreeMap::new();
-        for (app, id, removed) in self.recent.iter() {
-            let instance = match removed {
-                Some(instance) => Some(Arc::clone(instance)),
-                None => self.apps.get_mut(app).and_then(|app| app.leases.get_mut(id)).map(Lease::show),
-            };
-            changed.entry(app).or_default().extend(instance);
-        }
-        let lists = changed.into_iter().filter(|(_, instances)| !instances.is_empty());
-        lists.map(|(name, instances)| Application { name: name.to_owned(), instances }).collect()
-    }
-
-    /// Something outside of the registry, that lists show as well, is another now.
-    pub fn touch(&mut self) {
-        self.version += 1;
-    }
-
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// The version at which an application changed last.
-    pub fn app_version(&self, name: &str) -> Option<u64> {
-        self.apps.get(name).map(|app| app.version)
-    }
-
-    /// `APP(id)` of those who have not renewed for longer than they said they would.
-    pub fn overdue(&self, now: Millis) -> Vec<String> {
-        let mut overdue = Vec::new();
-        for (name, app) in &self.apps {
-            let late = app.leases.iter().filter(|(_, lease)| lease.is_overdue(now));
-            overdue.extend(late.map(|(id, _)| format!("{name}({id})")));
-        }
-        overdue
-    }
-
-    /// Leases, ended or not.
-    pub fn len(&self) -> usize {
-        self.size
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.size == 0
-    }
-
-    pub fn counts(&self) -> StatusCounts {
-        self.counts
-    }
-
-    pub fn renewals(&mut self) -> &mut Renewals {
-        &mut self.renewals
-    }
-
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
-    /// The override of an instance, if there is one.
-    pub fn override_of(&mut self, id: &str, now: Millis) -> Option<Status> {
-        self.overrides.get(id, now)
-    }
-
-    fn lease_mut(&mut self, app: &str, id: &str) -> Option<&mut Lease> {
+    pub(super) fn lease_mut(&mut self, app: &str, id: &str) -> Option<&mut Lease> {
         self.apps.get_mut(app)?.leases.get_mut(id)
     }
 
@@ -557,7 +450,7 @@ impl App {
         Self { leases: BTreeMap::new(), version: 0 }
     }
 
-    fn list(&mut self, name: &str, passes: impl Fn(&InstanceInfo) -> bool) -> Application {
+    pub(super) fn list(&mut self, name: &str, passes: impl Fn(&InstanceInfo) -> bool) -> Application {
         let leases = self.leases.values_mut().filter(|lease| passes(&lease.holder));
         Application { name: name.to_owned(), instances: leases.map(Lease::show).collect() }
     }

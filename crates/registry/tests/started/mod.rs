@@ -26,7 +26,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Started {
     pub(crate) async fn with(settings: &[(&str, &dyn Display)]) -> Self {
-        let mut options = Options::local();
+        Self::start(Options::local(), settings).await
+    }
+
+    pub(crate) async fn with_config(path: &str, settings: &[(&str, &dyn Display)]) -> Self {
+        Self::start(Options { config: Some(path.into()), ..Options::local() }, settings).await
+    }
+
+    async fn start(mut options: Options, settings: &[(&str, &dyn Display)]) -> Self {
         for (name, value) in settings {
             options.args.retain(|known| !known.starts_with(&format!("--{name}=")));
             options = options.with(name, value);
