@@ -49,9 +49,12 @@ impl Options {
         Self { args: vec!["--server.address=127.0.0.1".into(), "--server.port=0".into()], ..Self::default() }
     }
 
-    /// One more `name=value`.
+    /// One more `name=value`, in the place of an earlier one: an argument given twice would be a list.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.args.retain(|word| {
+            word.strip_prefix("--").and_then(|word| word.split_once('=')).is_none_or(|(n, _)| n != name)
+        });
         self.args.push(format!("--{name}={value}"));
         self
     }
