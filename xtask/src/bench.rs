@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile; with a daemon's name, that daemon
 //! under load beside its peers.
 
-use crate::command::{cargo, root, succeeds};
+use crate::command::{cargo, root, succeeds, target};
 
 /// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
 pub(crate) fn run(options: &[&str]) -> bool {
@@ -40,6 +40,6 @@ fn load(subject: &str, options: &[&str]) -> bool {
     }
     println!("load run: {subject}");
     let mut command = cargo(&["run", "--quiet", "--release", "--package", "wellspring-bench", "--"]);
-    command.args(options).env("WELLSPRING_BIN_DIR", root().join("target/release"));
+    command.args(options).env("WELLSPRING_BIN_DIR", target().join("release"));
     succeeds(command)
 }

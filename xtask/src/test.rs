@@ -1,9 +1,10 @@
 //! `cargo xtask test`: builds once, runs every kind of test, ends with a summary that names what was left out.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::command::{cargo, reads, succeeds};
+use crate::command::{cargo, reads, succeeds, target};
 use crate::machine::{self, Consent};
 use crate::report::{Count, Report};
 
@@ -52,8 +53,8 @@ impl Options {
         self.parts.iter().any(|part| *part != "unit")
     }
 
-    fn folder(&self) -> &'static str {
-        if self.debug { "target/debug" } else { "target/release" }
+    fn folder(&self) -> PathBuf {
+        target().join(if self.debug { "debug" } else { "release" })
     }
 }
 
