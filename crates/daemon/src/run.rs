@@ -127,11 +127,13 @@ fn context(
         let boot = again.clone();
         Box::pin(async move { boot.load().await }) as Pin<Box<dyn Future<Output = _> + Send>>
     };
+    let refresher = Refresher::new(env.clone(), Box::new(reload));
+    refresher.watch(tasks.token())?;
     Ok(Context {
         actuator: Actuator::new(&env)?,
         admin: operator::admin(boot.admin(), &env)?,
         tracer: tracing_settings::tracer(&env, &name, &meters, &tasks)?,
-        refresher: Refresher::new(env.clone(), Box::new(reload)),
+        refresher,
         health: Health::new(&env)?,
         name,
         local_addr,

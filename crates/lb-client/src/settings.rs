@@ -229,7 +229,7 @@ impl LoadBalancerSettings {
         let settings = Self {
             zone: global.zone.clone().or_else(|| text("eureka.instance.metadata-map.zone")).or_else(domain),
             caller: caller(env, global.subset.instance_id.as_deref()),
-            pickers: env.bind("wellspring.loadbalancer")?,
+            pickers: own(env)?,
             global,
         };
         let services = settings.global.clients.keys().chain(settings.pickers.clients.keys());
@@ -303,6 +303,12 @@ impl LoadBalancerSettings {
             retry_budget: self.pickers.retry_budget,
         })
     }
+}
+
+/// `wellspring.loadbalancer.*` is ours alone: a key that means nothing is a slip of the pen.
+fn own(env: &Environment) -> Result<Pickers, Problem> {
+    let (own, unknown) = env.bind_checked("wellspring.loadbalancer");
+    unknown.into_iter().next().map_or(own, Err)
 }
 
 fn pick<T: Clone>(own: &Option<T>, global: &Option<T>) -> Option<T> {
@@ -414,5 +420,7 @@ mod tests {
         let problem = problem.unwrap_err();
         assert_eq!((problem.code, problem.found.as_deref()), (codes::LOAD_BALANCER, Some("zone")));
         assert!(problem.hint.unwrap().contains("zone-preference"));
+        let slip = LoadBalancerSettings::from_env(&env(&[("wellspring.loadbalancer.pikcer", "random")]));
+        assert!(slip.is_err());
     }
 }

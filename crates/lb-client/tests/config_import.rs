@@ -4,10 +4,14 @@
 
 mod fakes;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fakes::{Fake, env};
 use wellspring_lb_client::codes;
-use wellspring_lb_client::config::Importer;
+use wellspring_lb_client::config::{Importer, Refresher, Reload};
 use wellspring_properties::{Environment, Importer as _, Problem, PropertySource};
+use wellspring_test_support::poll::until_some;
 
 const ANSWER: &str = r#"{"name":"orders","profiles":["dev"],"label":null,"version":"abc","state":"s1","propertySources":[
     {"name":"overrides","source":{"a":"over"}},
@@ -129,4 +133,30 @@ async fn the_server_is_found_in_the_registry() {
     ];
     import(&Importer::new(), "", false, &pairs, &["default"]).await.unwrap();
     assert_eq!(server.asked()[0].headers["authorization"], "Basic bWU6cHc=");
+}
+
+#[tokio::test]
+async fn a_server_that_pushes_makes_us_refresh() {
+    let fake = Fake::start().await;
+    let events = fake.streams("/orders/default");
+    let uri = fake.url();
+    let env = env(&[
+        ("wellspring.config.watch.enabled", "true"),
+        ("spring.cloud.config.uri", uri.as_str()),
+        ("spring.application.name", "orders"),
+    ]);
+    let refreshes = Arc::new(AtomicUsize::new(0));
+    let (count, same) = (Arc::clone(&refreshes), env.clone());
+    let reload: Reload = Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(same.clone())))
+    });
+    let stop = tokio_util::sync::CancellationToken::new();
+    Refresher::new(env, reload).watch(stop.clone()).unwrap();
+    let limit = std::time::Duration::from_secs(10);
+    until_some("the stream", limit, async || (fake.count("GET /orders/default") == 1).then_some(())).await;
+    events.send(("version".to_owned(), "abc".to_owned())).unwrap();
+    until_some("a refresh", limit, async || (refreshes.load(Ordering::Relaxed) == 1).then_some(())).await;
+    assert_eq!(fake.asked()[0].headers["accept"], "text/event-stream");
+    stop.cancel();
 }
