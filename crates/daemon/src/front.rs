@@ -1,12 +1,12 @@
 //! What every request meets first: a span, credentials, the context path, the actuator, then the application.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::MatchedPath;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use wellspring_properties::Problem;
 use wellspring_telemetry::scope::{self, Scope};
 use wellspring_telemetry::traces::Tracer;
@@ -14,7 +14,7 @@ use wellspring_telemetry::traces::Tracer;
 use crate::Context;
 use crate::actuator::{Actuator, HealthView};
 use crate::error_page::{self, Detail, Included};
-use crate::observe::{Observation, Observed, Requests};
+use crate::observe::{Observation, Observed, Requests, Route};
 use crate::security::Security;
 use crate::service::{Request, Response, Service, Template};
 
@@ -38,7 +38,7 @@ pub(crate) struct Front {
 }
 
 /// An answer with the route template it came by.
-type Answered = (Response, Option<Cow<'static, str>>);
+type Answered = (Response, Option<Route>);
 
 impl Front {
     /// Answers nothing but probes yet.
@@ -87,9 +87,11 @@ impl Front {
         let seen = Seen::of(&request);
         let (response, template) = scope::within(scope, self.answer(request, &seen)).await;
         let (mut parts, body) = response.into_parts();
-        let template = match parts.extensions.remove::<Template>() {
-            Some(Template(own)) => Cow::Owned(own.to_string()),
-            None => template.unwrap_or(Cow::Borrowed("/**")),
+        let template = match (parts.extensions.remove::<Template>(), parts.extensions.remove::<MatchedPath>())
+        {
+            (Some(Template(own)), _) => Route::Shared(own),
+            (None, Some(matched)) => Route::Matched(matched),
+            (None, None) => template.unwrap_or(Route::Fixed("/**")),
         };
         let detail = parts.extensions.remove::<Detail>();
         let exception = detail.and_then(|detail| detail.exception);
@@ -108,17 +110,20 @@ impl Front {
         let known = self.security.as_ref().map(|security| security.knows(request.headers()));
         if let Some(group) = self.health.additional(within) {
             let reply = self.health.answer(group, crate::actuator::Version::V3, known == Some(true)).await;
-            return (reply.into_response(crate::actuator::V3_TYPE), Some(Cow::Owned(within.to_owned())));
+            return (reply.into_response(crate::actuator::V3_TYPE), Some(Route::Shared(within.into())));
         }
         let claimed = self.actuator.as_ref().and_then(|actuator| Some((actuator, actuator.claims(within)?)));
         if known == Some(false) && !claimed.is_some_and(|(_, rest)| is_health(rest)) {
-            return (Security::refuse(&seen.path, &seen.accept), Some(Cow::Borrowed("UNKNOWN")));
+            return (Security::refuse(seen.path(), &seen.headers()), Some(Route::Fixed("UNKNOWN")));
         }
         if let Some((actuator, rest)) = claimed {
             let rest = rest.to_owned();
             let (parts, body) = request.into_parts();
             let answered = actuator.answer(parts, body, rest, &self.context_path, known == Some(true)).await;
-            return (self.finish(answered.0, seen), answered.1.map(Cow::Owned));
+            return (
+                self.finish(answered.0, seen),
+                answered.1.map(|template| Route::Shared(template.into())),
+            );
         }
         let Some(service) = &self.service else {
             return (self.page(StatusCode::NOT_FOUND, seen, None), None);
@@ -128,13 +133,13 @@ impl Front {
         let response = service.call(request).await;
         let response = if service.routed { self.routed(response, seen) } else { response };
         let template = if service.routed { "/**" } else { "UNKNOWN" };
-        (self.finish(response, seen), Some(Cow::Borrowed(template)))
+        (self.finish(response, seen), Some(Route::Fixed(template)))
     }
 
     /// A router that knows no such path or method says so without a body; the page is written here.
     fn routed(&self, response: Response, seen: &Seen) -> Response {
         let no_route = match response.status() {
-            StatusCode::NOT_FOUND => response.extensions().get::<Template>().is_none(),
+            StatusCode::NOT_FOUND => response.extensions().get::<MatchedPath>().is_none(),
             status => status == StatusCode::METHOD_NOT_ALLOWED,
         };
         let bare = http_body::Body::is_end_stream(response.body())
@@ -166,8 +171,8 @@ impl Front {
     }
 
     fn page(&self, status: StatusCode, seen: &Seen, detail: Option<Detail>) -> Response {
-        let shown = self.included.of(detail.unwrap_or_default(), &seen.query);
-        error_page::detailed(status, &seen.path, &seen.accept, &shown)
+        let shown = self.included.of(detail.unwrap_or_default(), seen.uri.query().unwrap_or_default());
+        error_page::detailed(status, seen.path(), &seen.headers(), &shown)
     }
 }
 
@@ -175,26 +180,34 @@ fn is_health(rest: &str) -> bool {
     rest == "/health" || rest.starts_with("/health/")
 }
 
-/// What the error page needs of a request that is gone by then.
+/// What the error page needs of a request that is gone by then. Cheap: the parts share the request's bytes.
 struct Seen {
     method: Method,
-    path: String,
-    query: String,
-    accept: HeaderMap,
+    uri: Uri,
+    accept: Option<HeaderValue>,
 }
 
 impl Seen {
     fn of(request: &Request) -> Self {
-        let mut accept = HeaderMap::new();
-        for value in request.headers().get_all(ACCEPT) {
-            accept.append(ACCEPT, value.clone());
-        }
-        Self {
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
-            query: request.uri().query().unwrap_or_default().to_owned(),
-            accept,
-        }
+        let mut all = request.headers().get_all(ACCEPT).iter();
+        let first = all.next().cloned();
+        let accept = match (&first, all.next()) {
+            (Some(first), Some(second)) => {
+                let rest = [first, second].into_iter().chain(all).filter_map(|value| value.to_str().ok());
+                HeaderValue::from_str(&rest.collect::<Vec<_>>().join(",")).ok()
+            }
+            _ => first,
+        };
+        Self { method: request.method().clone(), uri: request.uri().clone(), accept }
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The headers that decide the page's form.
+    fn headers(&self) -> HeaderMap {
+        self.accept.iter().map(|value| (ACCEPT, value.clone())).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! The clock stops when the answer's body has been handed over whole, so streams count in full.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use axum::extract::MatchedPath;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::{Frame, SizeHint};
@@ -138,10 +138,28 @@ pub(crate) struct Observation {
     answer: Option<Answer>,
 }
 
+/// The template a request was answered by, as it is at hand.
+#[derive(Debug)]
+pub(crate) enum Route {
+    Fixed(&'static str),
+    Shared(Arc<str>),
+    Matched(MatchedPath),
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Shared(text) => text,
+            Self::Matched(path) => path.as_str(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Answer {
     status: StatusCode,
-    uri: Cow<'static, str>,
+    uri: Route,
     exception: Option<String>,
 }
 
@@ -159,7 +177,7 @@ impl Observation {
     }
 
     /// The head of the answer is known; the body follows.
-    pub(crate) fn answered(&mut self, status: StatusCode, uri: Cow<'static, str>, exception: Option<String>) {
+    pub(crate) fn answered(&mut self, status: StatusCode, uri: Route, exception: Option<String>) {
         self.answer = Some(Answer { status, uri, exception });
     }
 }
@@ -168,7 +186,7 @@ impl Drop for Observation {
     fn drop(&mut self) {
         self.requests.active.add(-1.0);
         let Some(Answer { status, uri, exception }) = self.answer.take() else { return };
-        if let Some(timer) = self.requests.timer(&uri, self.method, status, exception.as_deref()) {
+        if let Some(timer) = self.requests.timer(uri.as_str(), self.method, status, exception.as_deref()) {
             timer.record(self.begun.elapsed());
         }
         let Some((span, path)) = self.span.take() else { return };
@@ -180,9 +198,9 @@ impl Drop for Observation {
                 ("method", method.to_owned()),
                 ("outcome", outcome(status).to_owned()),
                 ("status", status.as_str().to_owned()),
-                ("uri", uri.to_string()),
+                ("uri", uri.as_str().to_owned()),
             ];
-            (format!("http {} {uri}", method.to_lowercase()).into(), tags)
+            (format!("http {} {}", method.to_lowercase(), uri.as_str()).into(), tags)
         });
     }
 }

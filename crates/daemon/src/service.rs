@@ -72,12 +72,12 @@ where
     }
 
     fn call(&mut self, request: axum::extract::Request) -> Self::Future {
-        let matched = request.extensions().get::<MatchedPath>().map(|path| Template(path.as_str().into()));
+        let matched = request.extensions().get::<MatchedPath>().cloned();
         let answer = self.0.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
-            if let Some(template) = matched {
-                response.extensions_mut().insert(template);
+            if let Some(matched) = matched {
+                response.extensions_mut().insert(matched);
             }
             Ok(response)
         })
