@@ -199,7 +199,10 @@ impl Places {
         }
         let uri = key.1.trim_end_matches('/');
         let kind = match in_place_directory(uri) {
-            Some(directory) => Kind::InPlace(InPlace::open(directory)?),
+            Some(directory) => {
+                let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+                Kind::InPlace(InPlace::open(&directory)?)
+            }
             None => {
                 let transport = Transport::new(uri, &choice.settings)
                     .map_err(|problem| Error::Internal(problem.line()))?;
