@@ -24,7 +24,8 @@ impl Notifications {
         path: String,
         repository: &Arc<dyn Repository>,
     ) -> Result<Self, Problem> {
-        let bus = Bus::from_env(&context.env, context.local_addr.port(), &context.meters, Some(&context.client))?;
+        let bus =
+            Bus::from_env(&context.env, context.local_addr.port(), &context.meters, Some(&context.client))?;
         if let Some(bus) = &bus {
             let repository = Arc::clone(repository);
             bus.on_refresh_call(move || {

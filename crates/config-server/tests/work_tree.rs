@@ -25,7 +25,11 @@ async fn work_trees_are_read_and_left_alone() {
     assert_eq!(server.json("/x/default/other").await["version"] == version, false);
     assert_eq!(server.value("/x/default/other", "a").await, "other");
     assert_eq!(server.value("/x/default/other", "b").await, "untracked");
-    let status = std::process::Command::new("git").current_dir(repository.path()).args(["status", "--short", "--branch"]).output().unwrap();
+    let status = std::process::Command::new("git")
+        .current_dir(repository.path())
+        .args(["status", "--short", "--branch"])
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&status.stdout), "## main\n M application.yml\n?? x.yml\n");
     repository.commit("now").unwrap();
     assert_ne!(server.json("/x/default").await["version"], version);
@@ -43,7 +47,9 @@ async fn a_bare_repository_is_served_in_place() {
 async fn a_browser_gets_files_as_plain_text() {
     let repository = Repository::with(&[("page.html", "<script>1</script>\n")]).unwrap();
     let server = Server::start(&[(URI, &repository.uri())]).await;
-    let reply = server.send(Request::new("GET", "/x/default/main/page.html").header("Accept", "text/html,*/*;q=0.8")).await;
+    let reply = server
+        .send(Request::new("GET", "/x/default/main/page.html").header("Accept", "text/html,*/*;q=0.8"))
+        .await;
     assert_eq!(reply.header("content-type"), Some("text/plain;charset=UTF-8"));
     assert_eq!(reply.text(), "<script>1</script>\n");
 }
@@ -55,7 +61,8 @@ async fn without_a_key_the_endpoints_say_so() {
     let reply = server.get("/encrypt/status").await;
     assert_eq!((reply.status, reply.json()["status"].clone()), (404, json!("NO_KEY")));
     for path in ["/encrypt", "/decrypt"] {
-        let reply = server.send(Request::new("POST", path).header("Content-Type", "text/plain").body("x")).await;
+        let reply =
+            server.send(Request::new("POST", path).header("Content-Type", "text/plain").body("x")).await;
         assert_eq!((reply.status, reply.json()["status"].clone()), (404, json!("NO_KEY")));
     }
     assert_eq!(server.value("/x/default", "invalid.a").await, "<n/a>");
@@ -64,9 +71,18 @@ async fn without_a_key_the_endpoints_say_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_path_is_told_apart() {
-    let error = Server::try_start(&[(URI, "file:///nowhere"), ("encrypt.key-store.location", "classpath:/server.jks")]).await.err().unwrap();
+    let error = Server::try_start(&[
+        (URI, "file:///nowhere"),
+        ("encrypt.key-store.location", "classpath:/server.jks"),
+    ])
+    .await
+    .err()
+    .unwrap();
     assert!(error.contains("class path"), "{error}");
-    let native = [("spring.profiles.active", "native"), ("spring.cloud.config.server.native.search-locations", "classpath:/config")];
+    let native = [
+        ("spring.profiles.active", "native"),
+        ("spring.cloud.config.server.native.search-locations", "classpath:/config"),
+    ];
     let server = Server::start(&native).await;
     assert_eq!(server.json("/x/default").await["propertySources"], json!([]));
 }
@@ -83,7 +99,10 @@ async fn overrides_formats_and_paths_follow_the_settings() {
     ])
     .await;
     assert_eq!(server.value("/cfg/config/v1/x/default", "forced").await, "yes");
-    assert_eq!(server.get("/cfg/config/v1/x-default.json").await.json(), json!({"a": 1, "forced": "yes", "deep": {"er": "1"}}));
+    assert_eq!(
+        server.get("/cfg/config/v1/x-default.json").await.json(),
+        json!({"a": 1, "forced": "yes", "deep": {"er": "1"}})
+    );
     assert_eq!(server.get("/cfg/x/default").await.status, 404);
     assert_eq!(server.get("/x/default").await.status, 404);
 }
@@ -91,7 +110,9 @@ async fn overrides_formats_and_paths_follow_the_settings() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_for_an_application_is_404_where_empty_is_not_accepted() {
     let repository = Repository::with(&[("orders.yml", "a: 1\n")]).unwrap();
-    let server = Server::start(&[(URI, &repository.uri()), ("spring.cloud.config.server.accept-empty", "false")]).await;
+    let server =
+        Server::start(&[(URI, &repository.uri()), ("spring.cloud.config.server.accept-empty", "false")])
+            .await;
     assert_eq!(server.get("/orders/default").await.status, 200);
     assert_eq!(server.get("/x/default").await.status, 404);
     assert_eq!(server.get("/actuator/health").await.status, 503);
@@ -115,6 +136,9 @@ async fn composites_keep_their_order() {
     let environment = server.json("/x/default").await;
     assert_eq!(environment["version"], json!(null));
     assert_eq!(server.get("/x-default.json").await.json(), json!({"a": "native", "b": "git"}));
-    let error = Server::try_start(&[("spring.profiles.active", "composite"), (&key(0, "type"), "floppy")]).await.err().unwrap();
+    let error = Server::try_start(&[("spring.profiles.active", "composite"), (&key(0, "type"), "floppy")])
+        .await
+        .err()
+        .unwrap();
     assert!(error.contains("floppy"), "{error}");
 }

@@ -51,7 +51,7 @@ async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Respon
         Route::None
     };
     let template = template(&route);
-    let path = request.uri().path().to_owned();
+    let path = format!("{}{}", mount.context_path, request.uri().path());
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = *request.method() == Method::POST;
     let headers = request.headers().clone();

@@ -63,7 +63,7 @@ const EXTENSIONS: [(&str, Format); 4] = [
 /// Fixed parts of all paths: where the server is mounted, where `/monitor` is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mount {
-    /// `server.servlet.context-path`, without a slash at the end.
+    /// `server.servlet.context-path`, without a slash at the end; the frame has cut it off, error pages show it.
     pub(crate) context_path: String,
     /// `spring.cloud.config.server.prefix`, likewise.
     pub(crate) prefix: String,
@@ -79,11 +79,10 @@ impl Mount {
         }
         let Some(segments) = segments(path) else { return Route::Refused };
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        let Some(below_context) = below(&segments, &self.context_path) else { return Route::None };
-        if below(below_context, &self.monitor_path).is_some_and(|rest| rest == ["monitor"]) {
+        if below(&segments, &self.monitor_path).is_some_and(|rest| rest == ["monitor"]) {
             return Route::Monitor;
         }
-        match below(below_context, &self.prefix) {
+        match below(&segments, &self.prefix) {
             Some(rest) => route(rest, default_label),
             None => Route::None,
         }
@@ -266,12 +265,11 @@ mod tests {
     }
 
     #[test]
-    fn mounted_below_a_context_path_and_a_prefix() {
+    fn mounted_below_a_prefix() {
         let mount =
             Mount { context_path: "/cfg".into(), prefix: "/config/v1".into(), monitor_path: "/hooks".into() };
-        assert!(matches!(mount.route("/cfg/config/v1/foo/dev", false), Route::Environment { .. }));
-        assert_eq!(mount.route("/cfg/hooks/monitor", false), Route::Monitor);
+        assert!(matches!(mount.route("/config/v1/foo/dev", false), Route::Environment { .. }));
+        assert_eq!(mount.route("/hooks/monitor", false), Route::Monitor);
         assert_eq!(mount.route("/foo/dev", false), Route::None);
-        assert_eq!(mount.route("/cfg/foo/dev", false), Route::None);
     }
 }
