@@ -117,21 +117,40 @@ fn definitions(refresh: &Refresh) -> Reply {
     }
 }
 
+/// Under the original's class names; the part after `@` has no meaning.
 fn global_filters() -> Reply {
     let filters: Map<String, Value> = [
+        ("RemoveCachedBodyFilter", i32::MIN),
+        ("AdaptCachedBodyGlobalFilter", i32::MIN + 1000),
+        ("NettyWriteResponseFilter", -1),
         ("ForwardPathFilter", 0),
+        ("GatewayMetricsFilter", 0),
         ("RouteToRequestUrlFilter", 10_000),
         ("ReactiveLoadBalancerClientFilter", 10_150),
+        ("LoadBalancerServiceInstanceCookieFilter", 10_151),
+        ("WebsocketRoutingFilter", i32::MAX - 1),
+        ("NettyRoutingFilter", i32::MAX),
+        ("ForwardRoutingFilter", i32::MAX),
     ]
     .into_iter()
-    .map(|(name, order)| (name.to_owned(), Value::from(order)))
+    .map(|(name, order)| {
+        (format!("org.springframework.cloud.gateway.filter.{name}@{:x}", hash(name)), Value::from(order))
+    })
     .collect();
     Reply::json(&filters)
 }
 
 fn names(names: impl Iterator<Item = &'static str>, suffix: &str) -> Reply {
-    let all: Map<String, Value> = names.map(|name| (format!("{name}{suffix}"), Value::Null)).collect();
+    let all: Map<String, Value> = names
+        .map(|name| {
+            (format!("[{name}{suffix}@{:x} configClass = {name}{suffix}.Config]", hash(name)), Value::Null)
+        })
+        .collect();
     Reply::json(&all)
+}
+
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(7, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
 
 fn add(refresh: &Refresh, call: &Call) -> Reply {

@@ -10,9 +10,10 @@ use http::{HeaderName, StatusCode};
 use wellspring_pattern::JavaRegex;
 use wellspring_properties::relaxed::{canonical, canonical_variable, elements};
 use wellspring_properties::{Entry, Environment, Problem, PropertySource, value};
+use wellspring_tls::Bundle;
 
 use crate::error::parse_status;
-use crate::problem::{BAD_SETTING, bad};
+use crate::problem::{BAD_SETTING, NOT_OFFERED, bad};
 
 /// The current prefix.
 pub const PREFIX: &str = "spring.cloud.gateway.server.webflux";
@@ -32,6 +33,9 @@ pub struct Config {
     pub x_forwarded: XForwarded,
     pub forwarded: bool,
     pub forwarded_by: bool,
+    /// `server.forward-headers-strategy` native or framework: the gateway takes its own address and the client's from
+    /// forwarded headers.
+    pub believes_forwarded: bool,
     /// No instance: 503, or 404 with `loadbalancer.use404`.
     pub no_instance: StatusCode,
     pub hop_by_hop: Arc<[HeaderName]>,
@@ -61,7 +65,8 @@ pub struct HttpClient {
     pub http2: bool,
     pub insecure: bool,
     pub trusted_certificates: Vec<String>,
-    pub ssl_bundle: Option<String>,
+    /// Client certificate and trust: `ssl.ssl-bundle`, or what stands in `ssl.*`.
+    pub bundle: Bundle,
 }
 
 /// `x-forwarded.*`.
@@ -130,6 +135,23 @@ impl Config {
             x_forwarded: XForwarded::read(&at)?,
             forwarded: at.flag("forwarded.enabled", true)?,
             forwarded_by: at.flag("forwarded.by.enabled", false)?,
+            believes_forwarded: match env
+                .get("server.forward-headers-strategy")
+                .map(|text| text.to_ascii_lowercase())
+                .as_deref()
+            {
+                None | Some("" | "none") => false,
+                Some("native" | "framework") => true,
+                Some(other) => {
+                    let key = "server.forward-headers-strategy";
+                    return Err(bad(
+                        BAD_SETTING,
+                        "the strategy must be none, native or framework",
+                        other,
+                        env.origin(key),
+                    ));
+                }
+            },
             no_instance: if use404 { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE },
             hop_by_hop: crate::headers::hop_by_hop::names(&at.list("filter.remove-hop-by-hop.headers")?),
             original_status_header,
@@ -168,6 +190,10 @@ impl Config {
 
 impl HttpClient {
     fn read(at: &Settings<'_>) -> Result<Self, Problem> {
+        if at.text("httpclient.proxy.host").is_some() {
+            let problem = at.wrong("httpclient.proxy.host", "is not offered: upstreams are reached directly");
+            return Err(Problem { code: NOT_OFFERED, ..problem });
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let kind =
             at.text("httpclient.pool.type").unwrap_or_else(|| "elastic".to_owned()).to_ascii_lowercase();
@@ -191,8 +217,16 @@ impl HttpClient {
             http2: at.env.get("server.http2.enabled").as_deref() == Some("true"),
             insecure: at.flag("httpclient.ssl.use-insecure-trust-manager", false)?,
             trusted_certificates: at.list("httpclient.ssl.trusted-x509-certificates")?,
-            ssl_bundle: at.text("httpclient.ssl.ssl-bundle"),
+            bundle: bundle(at)?,
         })
+    }
+}
+
+fn bundle(at: &Settings<'_>) -> Result<Bundle, Problem> {
+    match at.text("httpclient.ssl.ssl-bundle") {
+        Some(name) => Bundle::named(at.env, &name)
+            .map_err(|problem| problem.at(at.env.origin(&format!("{PREFIX}.httpclient.ssl.ssl-bundle")))),
+        None => Bundle::in_place(at.env, &format!("{PREFIX}.httpclient.ssl")),
     }
 }
 

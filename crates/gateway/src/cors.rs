@@ -53,6 +53,9 @@ impl Cors {
     /// The global entries.
     pub fn read(env: &Environment) -> Result<Self, Problem> {
         let mut cors = Self::default();
+        if env.get(&format!("{PREFIX}.globalcors.enabled")).as_deref() == Some("false") {
+            return Ok(cors);
+        }
         if let Some(Tree::Map(paths)) =
             Tree::from_env(env, &format!("{PREFIX}.globalcors.cors-configurations"))?
         {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Version};
-use wellspring_lb_client::Instance;
+use wellspring_lb_client::{Balancer, Instance};
 use wellspring_pattern::Variables;
 
 use crate::error::Error;
@@ -89,6 +89,8 @@ pub struct Exchange {
     pub target: Target,
     /// The instance that the load balancer chose, and on a retry the one before.
     pub instance: Option<Instance>,
+    /// Who chose it, and wants to hear how the call ended.
+    pub balancer: Option<Arc<Balancer>>,
     /// Paths before each rewrite, for `X-Forwarded-Prefix`.
     pub earlier: Vec<PathAndQuery>,
     /// PrefixPath acts once per request.

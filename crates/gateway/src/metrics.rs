@@ -7,25 +7,32 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::{Method, StatusCode};
 use wellspring_properties::Environment;
+use wellspring_telemetry::names::Name;
 use wellspring_telemetry::{Gauge, Meters, Timer, names};
 
 use crate::config::PREFIX;
 use crate::error::enum_name;
+use crate::tree::Tree;
 
 /// Makes the instruments.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// `None` with `metrics.enabled=false`.
     meters: Option<Meters>,
+    requests: Name,
+    /// `metrics.tags.*`: tags of the user's own.
+    tags: Vec<(&'static str, String)>,
+    with_path: bool,
     routes: Gauge,
 }
 
 /// The timers of one route, by method and status.
 #[derive(Debug)]
 pub struct RouteMeters {
-    meters: Option<Meters>,
+    metrics: Metrics,
     route: String,
     uri: String,
+    path: Option<String>,
     timers: ArcSwap<HashMap<(Method, StatusCode), Timer>>,
 }
 
@@ -33,17 +40,39 @@ impl Metrics {
     #[must_use]
     pub fn new(meters: &Meters, env: &Environment) -> Self {
         let enabled = env.get(&format!("{PREFIX}.metrics.enabled")).as_deref() != Some("false");
-        let routes = meters.gauge(names::GATEWAY_ROUTES_COUNT, &[]);
-        Self { meters: enabled.then(|| meters.clone()), routes }
+        let at = |name: &str| env.get(&format!("{PREFIX}.metrics.{name}")).filter(|text| !text.is_empty());
+        // Names and tag keys live as long as the process; there are as many as the settings have.
+        let (requests, count) = match at("prefix") {
+            None => (names::GATEWAY_REQUESTS, names::GATEWAY_ROUTES_COUNT),
+            Some(prefix) => {
+                (renamed(names::GATEWAY_REQUESTS, &prefix), renamed(names::GATEWAY_ROUTES_COUNT, &prefix))
+            }
+        };
+        let mut tags = Vec::new();
+        if let Ok(Some(Tree::Map(members))) = Tree::from_env(env, &format!("{PREFIX}.metrics.tags")) {
+            for (key, value) in members {
+                if let (Some(value), true) = (value.as_text(), key != "path") {
+                    tags.push((leaked(&key), value));
+                }
+            }
+        }
+        Self {
+            meters: enabled.then(|| meters.clone()),
+            requests,
+            tags,
+            with_path: at("tags.path.enabled").as_deref() == Some("true"),
+            routes: meters.gauge(count, &[]),
+        }
     }
 
-    /// Instruments of a route.
+    /// Instruments of a route; `path` is its pattern.
     #[must_use]
-    pub fn route(&self, id: &str, uri: &str) -> RouteMeters {
+    pub fn route(&self, id: &str, uri: &str, path: Option<&str>) -> RouteMeters {
         RouteMeters {
-            meters: self.meters.clone(),
+            metrics: self.clone(),
             route: id.to_owned(),
             uri: uri.to_owned(),
+            path: self.with_path.then(|| path.unwrap_or("/**").to_owned()),
             timers: ArcSwap::default(),
         }
     }
@@ -56,7 +85,7 @@ impl Metrics {
 
 impl RouteMeters {
     pub fn record(&self, method: &Method, status: StatusCode, took: Duration) {
-        let Some(meters) = &self.meters else { return };
+        let Some(meters) = &self.metrics.meters else { return };
         if let Some(timer) = self.timers.load().get(&(method.clone(), status)) {
             timer.record(took);
             return;
@@ -94,16 +123,25 @@ impl RouteMeters {
             Method::OPTIONS,
         ];
         let method = if known.contains(method) { method.as_str() } else { "OTHER" };
-        meters.timer(
-            names::GATEWAY_REQUESTS,
-            &[
-                ("httpMethod", method),
-                ("httpStatusCode", status.as_str()),
-                ("outcome", outcome),
-                ("routeId", &self.route),
-                ("routeUri", &self.uri),
-                ("status", name),
-            ],
-        )
+        let mut tags = vec![
+            ("httpMethod", method),
+            ("httpStatusCode", status.as_str()),
+            ("outcome", outcome),
+            ("routeId", &self.route),
+            ("routeUri", &self.uri),
+            ("status", name),
+        ];
+        tags.extend(self.path.as_deref().map(|path| ("path", path)));
+        tags.extend(self.metrics.tags.iter().map(|(key, value)| (*key, value.as_str())));
+        meters.timer(self.metrics.requests, &tags)
     }
+}
+
+fn renamed(name: Name, prefix: &str) -> Name {
+    let last = name.id.strip_prefix("spring.cloud.gateway").unwrap_or(name.id);
+    Name::custom(leaked(&format!("{prefix}{last}")), name.unit, name.help)
+}
+
+fn leaked(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
 }

@@ -23,7 +23,7 @@ use crate::cors::{Cors, Verdict};
 use crate::error::Error;
 use crate::exchange::{Exchange, HostHeader, Original, RequestId, RequestIds, Target};
 use crate::filter::header_value;
-use crate::headers::{hop_by_hop, trusted};
+use crate::headers::{believed, hop_by_hop, trusted};
 use crate::page;
 use crate::platform::Platform;
 use crate::predicate::Ask;
@@ -31,7 +31,7 @@ use crate::reply::Reply;
 use crate::route::table::Table;
 use crate::route::{Destination, Route};
 use crate::upstream::body::Payload;
-use crate::upstream::{Origin, Timeouts, websocket};
+use crate::upstream::{Counted, Origin, Timeouts, websocket};
 
 /// A request may be dispatched inside this often (`forward:`) before it counts as a loop.
 const MOST_FORWARDS: u8 = 8;
@@ -122,6 +122,7 @@ impl Proxy {
             host: HostHeader::Target,
             target: Target::Open,
             instance: None,
+            balancer: None,
             earlier: Vec::new(),
             prefixed: false,
             answer,
@@ -160,7 +161,7 @@ impl Proxy {
         if parts.version == Version::HTTP_2 {
             of_http2(&mut parts.headers);
         }
-        let original = Original {
+        let mut original = Original {
             uri,
             // HTTP/2 names the host in its authority; an absolute target of HTTP/1.1 does not replace the Host header.
             host: match parts.headers.get(HOST) {
@@ -173,6 +174,9 @@ impl Proxy {
             version: parts.version,
             accept: parts.headers.get(ACCEPT).cloned(),
         };
+        if self.config.believes_forwarded {
+            believed::apply(&mut original, &parts.headers);
+        }
         Ok(Inbound {
             id: self.ids.next(peer.remote),
             method: parts.method,
@@ -273,7 +277,10 @@ impl Proxy {
             append(&mut reply.headers, std::mem::take(&mut exchange.answer));
             return Ok(reply);
         }
-        let counted = exchange.instance.as_ref().map(|instance| instance.load().begin());
+        let counted = match (exchange.balancer.take(), &exchange.instance) {
+            (Some(balancer), Some(instance)) => Some(Counted::begin(balancer, instance.clone())),
+            _ => None,
+        };
         let timeouts = Timeouts { connect: route.connect_timeout, response: route.response_timeout };
         let outcome = self.platform.upstreams.call(origin, request, sent, timeouts).await;
         let response = match outcome {
@@ -287,7 +294,7 @@ impl Proxy {
             }
             Err(error) => {
                 if let Some(counted) = counted {
-                    counted.end(Ended::Failed);
+                    counted.end(Ended::Failed, error.phase() == "connect");
                 }
                 return Err(error);
             }

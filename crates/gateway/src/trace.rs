@@ -153,6 +153,7 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
         host: HostHeader::Target,
         target: Target::Open,
         instance: None,
+        balancer: None,
         earlier: Vec::new(),
         prefixed: false,
         answer: HeaderMap::new(),

@@ -32,34 +32,28 @@ impl LoadBalance {
         }
     }
 
-    fn choose(&self, exchange: &Exchange, service: &str, balancer: &Balancer) -> Result<Instance, Error> {
-        let request = Request {
-            headers: Some(&exchange.headers),
-            previous: exchange.instance.as_ref(),
-            ..Request::default()
-        };
-        balancer
-            .choose(&request)
-            .ok_or_else(|| Error::NoInstance { service: service.to_owned(), status: self.no_instance })
+    fn choose(&self, exchange: &Exchange, balancer: &Balancer) -> Result<Instance, Error> {
+        let previous = exchange.instance.as_ref();
+        let request = Request { headers: Some(&exchange.headers), previous, ..Request::default() };
+        balancer.choose(&request).ok_or_else(|| Error::NoInstance {
+            service: balancer.service().to_owned(),
+            status: self.no_instance,
+        })
     }
 }
 
 impl Edit for LoadBalance {
     fn request(&self, exchange: &mut Exchange) -> Result<(), Halt> {
         let route = Arc::clone(&exchange.route);
-        let (service, instance, scheme): (&str, Instance, Option<&str>) =
-            match (&exchange.target, &route.destination) {
-                (Target::Balanced, Destination::Balanced { service, balancer, scheme }) => {
-                    (service, self.choose(exchange, service, balancer)?, scheme.as_deref())
-                }
-                (Target::Service(service), _) => {
-                    let balancer = self.platform.balancer(service);
-                    let instance = self.choose(exchange, service, &balancer)?;
-                    ("", instance, None)
-                }
-                _ => return Ok(()),
-            };
-        tracing::debug!(service, instance = instance.instance_id(), "instance chosen");
+        let (balancer, scheme) = match (&exchange.target, &route.destination) {
+            (Target::Balanced, Destination::Balanced { balancer, scheme, .. }) => {
+                (Arc::clone(balancer), scheme.as_deref())
+            }
+            (Target::Service(service), _) => (self.platform.balancer(service), None),
+            _ => return Ok(()),
+        };
+        let instance = self.choose(exchange, &balancer)?;
+        tracing::debug!(service = balancer.service(), instance = instance.instance_id(), "instance chosen");
         let scheme = scheme.or(instance.scheme());
         let tls =
             scheme.map_or(instance.secure(), |scheme| matches!(scheme, "https" | "wss") || instance.secure());
@@ -70,6 +64,7 @@ impl Edit for LoadBalance {
             add_cookie(exchange, name, instance.instance_id());
         }
         exchange.instance = Some(instance);
+        exchange.balancer = Some(balancer);
         Ok(())
     }
 }

@@ -41,7 +41,7 @@ pub fn extend(headers: &mut HeaderMap, original: &Original, trusted: &JavaRegex,
 }
 
 /// `for=a;host=b, for=c`: elements of pairs, quotes taken off.
-fn elements(line: &str) -> Vec<Vec<(String, String)>> {
+pub(super) fn elements(line: &str) -> Vec<Vec<(String, String)>> {
     split(line, ',')
         .into_iter()
         .map(|element| {

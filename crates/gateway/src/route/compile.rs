@@ -106,6 +106,8 @@ fn route(definition: &Definition, defaults: &[Step], setup: &Setup<'_>) -> Resul
         None => setup.config.http.response_timeout,
     };
     let shown_uri = shown(&definition.uri);
+    let paths = predicates.iter().find_map(|predicate| predicate.paths());
+    let pattern = paths.and_then(|paths| paths.first()).map(|path| path.as_str().to_owned());
     Ok(Route {
         id: definition.id.as_str().into(),
         order: definition.order,
@@ -115,7 +117,7 @@ fn route(definition: &Definition, defaults: &[Step], setup: &Setup<'_>) -> Resul
         metadata: definition.metadata.clone(),
         connect_timeout,
         response_timeout,
-        meters: setup.platform.metrics.route(&definition.id, &shown_uri),
+        meters: setup.platform.metrics.route(&definition.id, &shown_uri, pattern.as_deref()),
         shown_uri,
         definition: Arc::new(definition.clone()),
     })

@@ -88,6 +88,10 @@ impl Refresh {
 
     fn run(&self, env: &Environment, strict: bool) -> Result<(), Vec<Problem>> {
         let _running = self.running.lock();
+        if !self.proxy.config.enabled {
+            self.proxy.replace(Snapshot::default());
+            return Ok(());
+        }
         let one = |problem: Problem| vec![problem];
         let read = properties::read(env).map_err(one)?;
         let mut definitions = read.definitions;

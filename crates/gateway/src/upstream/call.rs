@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use wellspring_lb_client::{Ended, InFlight};
+use wellspring_lb_client::{Balancer, Ended, InFlight, Instance};
 
 use super::Upstreams;
 use super::body::Outgoing;
@@ -238,19 +238,39 @@ impl Back {
     }
 }
 
+/// A call to an instance that a balancer chose, which hears how it ended.
+#[derive(Debug)]
+pub struct Counted {
+    call: InFlight,
+    balancer: Arc<Balancer>,
+    instance: Instance,
+}
+
+impl Counted {
+    #[must_use]
+    pub fn begin(balancer: Arc<Balancer>, instance: Instance) -> Self {
+        Self { call: instance.load().begin(), balancer, instance }
+    }
+
+    /// `refused`: not even a connection came about.
+    pub fn end(self, ended: Ended, refused: bool) {
+        self.balancer.ended(self.call, &self.instance, ended, refused);
+    }
+}
+
 /// The body of an answer. At its end the connection goes back, and the balancer hears of it.
 #[derive(Debug)]
 pub struct Answer {
     body: Incoming,
     back: Option<Back>,
-    call: Option<(InFlight, Ended)>,
+    call: Option<(Counted, Ended)>,
 }
 
 impl Answer {
     /// Tells the instance's load figures when the body has ended.
-    pub fn count(&mut self, call: InFlight, ended: Ended) {
+    pub fn count(&mut self, call: Counted, ended: Ended) {
         if self.body.is_end_stream() {
-            call.end(ended);
+            call.end(ended, false);
         } else {
             self.call = Some((call, ended));
         }
@@ -261,7 +281,7 @@ impl Answer {
             back.give();
         }
         if let Some((call, ended)) = self.call.take() {
-            call.end(ended);
+            call.end(ended, false);
         }
     }
 }
@@ -281,7 +301,7 @@ impl Body for Answer {
             Poll::Ready(Some(Err(_))) => {
                 self.back = None;
                 if let Some((call, _)) = self.call.take() {
-                    call.end(Ended::Failed);
+                    call.end(Ended::Failed, false);
                 }
             }
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}

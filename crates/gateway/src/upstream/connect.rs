@@ -126,24 +126,30 @@ impl Connector {
 }
 
 fn client_config(config: &HttpClient) -> Result<ClientConfig, Problem> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Problem::new(BAD_SETTING, format!("TLS cannot be set up: {error}")))?;
     if config.insecure {
         tracing::warn!(
             "certificates of upstreams are not verified (httpclient.ssl.use-insecure-trust-manager)"
         );
+        let builder = ClientConfig::builder_with_provider(wellspring_tls::provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Problem::new(BAD_SETTING, format!("TLS cannot be set up: {error}")))?;
         return Ok(builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(insecure::AnyCertificate::default()))
             .with_no_client_auth());
     }
-    let mut roots = RootCertStore::empty();
-    if config.trusted_certificates.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut bundle = config.bundle.clone();
+    if !config.trusted_certificates.is_empty() {
+        bundle.trust = Some(trusted(&config.trusted_certificates)?);
     }
-    for path in &config.trusted_certificates {
+    wellspring_tls::client::config(&bundle)
+        .map_err(|message| Problem::new(BAD_SETTING, format!("TLS to upstreams cannot be set up: {message}")))
+}
+
+/// `ssl.trusted-x509-certificates`: PEM files.
+fn trusted(paths: &[String]) -> Result<RootCertStore, Problem> {
+    let mut roots = RootCertStore::empty();
+    for path in paths {
         let file = path.strip_prefix("file:").unwrap_or(path).trim_start_matches("//");
         let wrong = |message: String| bad(BAD_SETTING, message, path, None);
         let found = CertificateDer::pem_file_iter(file)
@@ -154,7 +160,7 @@ fn client_config(config: &HttpClient) -> Result<ClientConfig, Problem> {
             roots.add(certificate).map_err(|error| wrong(format!("not a certificate: {error}")))?;
         }
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 mod insecure {

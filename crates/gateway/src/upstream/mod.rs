@@ -15,7 +15,7 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use wellspring_properties::Problem;
 
-pub use call::{Answer, Timeouts};
+pub use call::{Answer, Counted, Timeouts};
 pub use pool::Origin;
 
 use crate::config::HttpClient;

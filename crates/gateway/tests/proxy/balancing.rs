@@ -61,6 +61,18 @@ async fn a_retry_goes_to_another_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_refuses_is_left_out_for_a_while() {
+    let (good, dead) = (Echo::start(), Echo::start());
+    let text = yaml(&[("orders", &[&good, &dead])], ROUTE);
+    drop(dead);
+    let gateway = Gateway::start(&text).await;
+    let statuses: Vec<u16> = (0..12).map(|_| http1::get(gateway.port(), "/x").unwrap().status).collect();
+    let failed = statuses.iter().filter(|status| **status == 500).count();
+    assert!(failed <= 1 && statuses.ends_with(&[200; 10]), "{statuses:?}");
+    gateway.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_discovery_locator_has_a_route_for_every_service() {
     let (orders, stock) = (Echo::start(), Echo::start());
     let locator = "    gateway.discovery.locator.enabled: true\n";
