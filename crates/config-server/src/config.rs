@@ -172,11 +172,24 @@ impl<'de> Deserialize<'de> for Repo {
     }
 }
 
+fn bound(env: &Environment) -> (Result<Settings, Problem>, Vec<Problem>) {
+    let (settings, mut unknown) = env.bind_checked::<Settings>("spring.cloud.config.server");
+    // Entries of a composite have the keys of their kind, which checks them itself.
+    unknown.retain(|problem| !problem.message.contains(".composite["));
+    (settings, unknown)
+}
+
+/// What is wrong, or without effect, below the server's prefix; for a file that is checked, not run.
+pub fn check(env: &Environment) -> Vec<Problem> {
+    let (settings, mut problems) = bound(env);
+    problems.extend(settings.err());
+    problems
+}
+
 /// The server's settings; keys that nothing reads are told in the log.
 pub(crate) fn settings(env: &Environment) -> Result<Settings, Problem> {
-    let (settings, unknown) = env.bind_checked::<Settings>("spring.cloud.config.server");
-    // Entries of a composite have the keys of their kind, which checks them itself.
-    for problem in unknown.iter().filter(|problem| !problem.message.contains(".composite[")) {
+    let (settings, unknown) = bound(env);
+    for problem in unknown {
         warn!("{}", problem.line());
     }
     if settings.as_ref().is_ok_and(|settings| settings.bootstrap) {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wellspring_daemon::{App, Context, Service};
 
+pub use config::check;
 use encryption::Keys;
 use encryption::values::Decryptor;
 use server::Server;

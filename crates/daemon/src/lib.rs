@@ -37,6 +37,7 @@ pub use context::Context;
 pub use health::Health;
 pub use run::Running;
 pub use service::{Peer, Request, Response, Service, Template};
+pub use settings::check;
 pub use shutdown::requested as stop_requested;
 pub use tasks::Tasks;
 pub use wellspring_admin as admin;

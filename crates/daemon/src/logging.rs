@@ -12,7 +12,7 @@ use crate::codes;
 /// `logging`, as far as it has an effect here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-struct Logging {
+pub(crate) struct Logging {
     level: HashMap<String, String>,
     group: HashMap<String, Vec<String>>,
     include_application_name: Option<bool>,

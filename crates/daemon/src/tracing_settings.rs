@@ -14,7 +14,7 @@ use crate::{Tasks, codes};
 
 #[derive(Debug, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-struct Tracing {
+pub(crate) struct Tracing {
     enabled: bool,
     sampling: Sampling,
     propagation: PropagationSettings,

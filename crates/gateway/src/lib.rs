@@ -7,6 +7,7 @@ mod actuator;
 mod admission;
 mod app;
 pub mod cache;
+mod check;
 pub mod config;
 pub mod cors;
 pub mod error;
@@ -31,3 +32,4 @@ pub mod tree;
 pub mod upstream;
 
 pub use app::app;
+pub use check::check;

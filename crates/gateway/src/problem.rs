@@ -1,22 +1,22 @@
-//! Codes of complaints about gateway configuration. 16xx; never reused.
+//! Codes of complaints about gateway configuration. 17xx; never reused.
 
 use wellspring_properties::codes::Code;
 use wellspring_properties::{Origin, Problem};
 
 /// Unknown predicate or filter.
-pub const UNKNOWN_NAME: &str = "WS-1601";
+pub const UNKNOWN_NAME: &str = "WS-1701";
 /// A predicate or filter that this gateway cannot have, with the reason.
-pub const NOT_OFFERED: &str = "WS-1602";
+pub const NOT_OFFERED: &str = "WS-1702";
 /// A required argument is missing.
-pub const MISSING_ARGUMENT: &str = "WS-1603";
+pub const MISSING_ARGUMENT: &str = "WS-1703";
 /// An argument has the wrong form.
-pub const BAD_ARGUMENT: &str = "WS-1604";
+pub const BAD_ARGUMENT: &str = "WS-1704";
 /// The route itself: uri, order, shape.
-pub const BAD_ROUTE: &str = "WS-1605";
+pub const BAD_ROUTE: &str = "WS-1705";
 /// A `#{...}` expression that is not allowed.
-pub const EXPRESSION: &str = "WS-1606";
+pub const EXPRESSION: &str = "WS-1706";
 /// A setting of the gateway outside routes.
-pub const BAD_SETTING: &str = "WS-1607";
+pub const BAD_SETTING: &str = "WS-1707";
 
 /// All codes of this crate, in order, with the paragraph that `wellspring explain` prints.
 pub const CODES: &[Code] = &[

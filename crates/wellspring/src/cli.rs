@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::{self, Question};
 use crate::up::{self, Start};
 
 /// The Spring Cloud platform in Rust.
@@ -29,6 +30,8 @@ enum Verb {
     Gateway(StartArgs),
     /// One daemon: Spring Cloud Bus.
     Bus(StartArgs),
+    #[command(flatten)]
+    Question(Question),
 }
 
 /// What every program of the suite is started with, beside properties as `--name=value`.
@@ -58,6 +61,7 @@ pub fn main(words: Vec<String>) -> ExitCode {
         Verb::ConfigServer(args) => wellspring_config_server::app().main_with(args.config, properties),
         Verb::Gateway(args) => wellspring_gateway::app().main_with(args.config, properties),
         Verb::Bus(args) => wellspring_bus::app().main_with(args.config, properties),
+        Verb::Question(question) => commands::run(question, properties),
     }
 }
 

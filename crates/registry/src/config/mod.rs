@@ -90,6 +90,22 @@ impl Config {
         })
     }
 
+    /// What is wrong, or without effect, below the registry's prefixes; for a file that is checked, not run.
+    pub fn check(env: &Environment) -> Vec<Problem> {
+        let (server, mut problems) = env.bind_checked::<Server>("eureka.server");
+        let (dashboard, more) = env.bind_checked::<Dashboard>("eureka.dashboard");
+        let (opening, yet_more) = env.bind_checked::<Opening>("eureka.instance.registry");
+        problems.extend(more.into_iter().chain(yet_more));
+        for problem in &mut problems {
+            if let Some((key, reason)) = no_effect::reason(problem) {
+                problem.message = format!("{key} has no effect here: {reason}");
+                problem.hint = None;
+            }
+        }
+        problems.extend([server.err(), dashboard.err(), opening.err()].into_iter().flatten());
+        problems
+    }
+
     /// What the core needs of it.
     pub fn rules(&self, own_id: &str) -> Rules {
         let server = &self.server;

@@ -1,0 +1,84 @@
+//! Questions about files and codes: verbs that start nothing.
+
+mod explain;
+mod migrate;
+mod output;
+mod support;
+mod validate;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
+    /// Reads settings files as the daemons would: syntax, types, unknown names, routes.
+    Validate {
+        /// Files to check: .yml, .yaml, .properties.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Unknown and unused settings count as problems too.
+        #[arg(long)]
+        strict: bool,
+        /// How to answer.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// What a problem's code means, or where a setting's value comes from.
+    Explain {
+        /// WS-1201, or server.port.
+        what: String,
+        /// The settings file or directory to look into, for a setting.
+        #[arg(long, value_name = "FILE|DIR")]
+        config: Option<PathBuf>,
+    },
+    /// Which settings of a Spring Cloud server are supported here, which are ignored, and what to do.
+    Migrate {
+        /// Files to look at.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Settings without effect make the command fail.
+        #[arg(long, value_enum)]
+        fail_on: Option<FailOn>,
+        /// How to answer.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What makes `migrate` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// A setting that has no effect here.
+    Ignored,
+}
+
+/// Answers on standard output: 0 fine, 1 a problem found. `properties` are the `--name=value` of the command line.
+pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
+    let out = &mut io::stdout().lock();
+    let fine = match question {
+        Question::Validate { files, strict, output } => {
+            validate::run(&files, &properties, strict, output, out)
+        }
+        Question::Explain { what, config } => explain::run(&what, config, properties, out),
+        Question::Migrate { files, fail_on, output } => migrate::run(&files, fail_on, output, out),
+    };
+    match fine.and_then(|fine| out.flush().map(|()| fine)) {
+        Ok(true) => ExitCode::SUCCESS,
+        // A reader that went away, as `head` does, is no problem of ours, but nothing to be proud of either.
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
