@@ -11,11 +11,13 @@ use super::support;
 
 /// Every code of the suite.
 fn all_codes() -> impl Iterator<Item = &'static Code> {
-    let tables: [&'static [Code]; 5] = [
+    let tables: [&'static [Code]; 7] = [
         wellspring_properties::codes::CODES,
         wellspring_lb_client::codes::CODES,
         wellspring_config_server::codes::CODES,
         wellspring_daemon::codes::CODES,
+        wellspring_tls::codes::CODES,
+        wellspring_daemon::admin::codes::CODES,
         wellspring_gateway::problem::CODES,
     ];
     tables.into_iter().flatten()
