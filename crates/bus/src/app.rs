@@ -22,7 +22,7 @@ use crate::transport::bridge::Bridge;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 use crate::webhook::Monitor;
-use crate::{admin, attach, journal};
+use crate::{admin, attach, journal, metrics};
 
 /// The daemon, not started yet.
 pub fn app() -> App {
@@ -49,6 +49,7 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     let discovery = cx.client.discovery();
     bus.expect(move || instances(&*discovery));
     attach::mount(&cx, &bus)?;
+    metrics::watch_board(&cx.meters, &bus);
     admin::mount(&cx, &bus)?;
     let router = hub.router().merge(Monitor::from_env(&cx.env, Some(bus.clone()))?.router());
     Ok(router)

@@ -389,10 +389,16 @@ impl Inner {
     }
 
     pub(crate) fn note_ack(&self, ack_id: &str, by: &str) {
-        let record = self.ack_log.lock().acknowledged(Millis::now(), ack_id, by);
-        if record.is_some() {
+        let now = Millis::now();
+        let mut log = self.ack_log.lock();
+        let record = log.acknowledged(now, ack_id, by);
+        if let Some(Record::Acknowledged { id, .. }) = &record
+            && let Some(entry) = log.entry(id)
+        {
             self.instruments.acknowledged.increment();
+            self.instruments.ack_time.record(now.since(entry.sent));
         }
+        drop(log);
         self.keep(record.as_ref());
     }
 

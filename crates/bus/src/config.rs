@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tracing::warn;
 use wellspring_properties::{Environment, Problem, codes, value};
 
 /// `spring.cloud.bus.*`.
@@ -15,6 +17,8 @@ pub struct Config {
     pub id: String,
     /// Name of exchange, queue and routing key.
     pub destination: String,
+    /// Known to the original as well, and read by nothing there either.
+    pub content_type: String,
     /// Whether refresh events are applied here. They are acknowledged in any case.
     pub refresh: Switch,
     /// Whether environment changes are applied here.
@@ -74,6 +78,35 @@ pub struct Own {
     pub refresh_after_gap: bool,
     /// The daemon's ack board.
     pub acks: Board,
+    /// `wellspring up` lays `wellspring.bus.<anything>` over the daemon's own settings; these groups are not ours to judge.
+    server: IgnoredAny,
+    spring: IgnoredAny,
+    management: IgnoredAny,
+    eureka: IgnoredAny,
+    logging: IgnoredAny,
+    wellspring: IgnoredAny,
+}
+
+impl Own {
+    /// Binds `wellspring.bus.*` and names keys that nothing reads in the log.
+    pub fn from_env(env: &Environment) -> Result<Self, Problem> {
+        read(env, "wellspring.bus")
+    }
+}
+
+impl Config {
+    /// Binds `spring.cloud.bus.*` and names keys that nothing reads in the log.
+    pub fn from_env(env: &Environment) -> Result<Self, Problem> {
+        read(env, "spring.cloud.bus")
+    }
+}
+
+fn read<T: DeserializeOwned>(env: &Environment, prefix: &str) -> Result<T, Problem> {
+    let (settings, unknown) = env.bind_checked(prefix);
+    for problem in unknown {
+        warn!("{}", problem.line());
+    }
+    settings
 }
 
 /// `wellspring.bus.transport`.
@@ -161,6 +194,7 @@ impl Default for Config {
             enabled: true,
             id: String::new(),
             destination: "springCloudBus".to_owned(),
+            content_type: String::new(),
             refresh: Switch::default(),
             env: Switch::default(),
             shutdown: Switch::default(),
@@ -192,6 +226,12 @@ impl Default for Own {
             settle_time: Duration::from_secs(6),
             refresh_after_gap: true,
             acks: Board::default(),
+            server: IgnoredAny,
+            spring: IgnoredAny,
+            management: IgnoredAny,
+            eureka: IgnoredAny,
+            logging: IgnoredAny,
+            wellspring: IgnoredAny,
         }
     }
 }
@@ -250,6 +290,22 @@ mod tests {
             choice(&[("wellspring.bus.transport", "sse")]).unwrap_err().line().contains("wellspring.bus.url")
         );
         assert!(choice(&[("wellspring.bus.transport", "pigeon")]).is_err());
+    }
+
+    #[test]
+    fn only_keys_that_nothing_reads_are_unknown() {
+        let env = env(
+            &[
+                ("wellspring.bus.server.port", "1"),
+                ("wellspring.bus.management.endpoint.health.show-details", "always"),
+                ("wellspring.bus.confirm-timout", "2"),
+            ],
+            &[],
+        );
+        let (own, unknown) = env.bind_checked::<Own>("wellspring.bus");
+        own.unwrap();
+        let lines: Vec<_> = unknown.iter().map(Problem::line).collect();
+        assert!(lines.len() == 1 && lines[0].contains("confirm-timout"), "{lines:?}");
     }
 
     #[test]

@@ -23,11 +23,11 @@ impl Options {
     /// From `spring.cloud.bus.*` and `wellspring.bus.*`; `None` with `spring.cloud.bus.enabled: false`. `port` is the one that
     /// this process really listens on.
     pub fn from_env(env: &Environment, port: u16, meters: &Meters) -> Result<Option<Self>, Problem> {
-        let config: Config = env.bind("spring.cloud.bus")?;
+        let config = Config::from_env(env)?;
         if !config.enabled {
             return Ok(None);
         }
-        let own: Own = checked(env)?;
+        let own = Own::from_env(env)?;
         Ok(Some(Self {
             id: config::bus_id(env, port),
             config_names: config::config_names(env),
@@ -62,15 +62,6 @@ impl Bus {
             _ => Arc::new(Exchange::new()),
         };
         Ok(Some(Self::start(options, transport)))
-    }
-}
-
-/// `wellspring.bus.*`, where a misspelt key is a mistake and not somebody else's.
-fn checked(env: &Environment) -> Result<Own, Problem> {
-    let (own, unknown) = env.bind_checked("wellspring.bus");
-    match unknown.into_iter().next() {
-        Some(problem) => Err(problem),
-        None => own,
     }
 }
 

@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use wellspring_telemetry::meters::{Counter, Meters};
+use wellspring_telemetry::meters::{Counter, Meters, Timer};
 use wellspring_telemetry::names;
+#[cfg(feature = "server")]
+use wellspring_wire::Millis;
 
+#[cfg(feature = "server")]
+use crate::Bus;
 use crate::transport::{State, Transport};
+
+/// Older events are not expected to be answered any more.
+#[cfg(feature = "server")]
+const LOOK_BACK: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Follows the state of a transport.
 pub fn watch(meters: &Meters, transport: &Arc<dyn Transport>) {
@@ -15,6 +23,20 @@ pub fn watch(meters: &Meters, transport: &Arc<dyn Transport>) {
     meters.gauge_fn(names::BUS_WAITING, tags, move || waiting.waiting() as f64);
     meters
         .gauge_fn(names::BUS_CONNECTED, tags, move || f64::from(u8::from(*connected.borrow() == State::Up)));
+}
+
+/// Follows the ack board.
+#[cfg(feature = "server")]
+pub(crate) fn watch_board(meters: &Meters, bus: &Bus) {
+    let bus = bus.clone();
+    #[expect(clippy::cast_precision_loss, reason = "a board has some thousand events")]
+    meters.gauge_fn(names::BUS_UNANSWERED, &[], move || {
+        let now = Millis::now();
+        bus.ack_log(|log| {
+            let recent = log.entries().take_while(|entry| now.since(entry.sent) < LOOK_BACK);
+            recent.filter(|entry| !entry.is_complete()).count() as f64
+        })
+    });
 }
 
 /// Counters of one bus.
@@ -27,6 +49,7 @@ pub struct Instruments {
     pub(crate) failed: Counter,
     pub(crate) poison: Counter,
     pub(crate) acknowledged: Counter,
+    pub(crate) ack_time: Timer,
     pub(crate) foreign_acks: Counter,
 }
 
@@ -43,6 +66,7 @@ impl Instruments {
             failed: event("failed"),
             poison: event("poison"),
             acknowledged: ack("noted"),
+            ack_time: meters.timer(names::BUS_ACK_TIME, &[]),
             foreign_acks: ack("foreign"),
         }
     }

@@ -64,6 +64,8 @@ names! {
     REGISTRY_REPLICATION_DROPPED = "wellspring.registry.replication.dropped", "changes", "Changes that a peer never got: too many, too old, or refused";
     REGISTRY_PEER_REACHABLE = "wellspring.registry.peer.reachable", "", "1 when the last attempt reached the peer, 0 when not";
     BUS_EVENTS = "wellspring.bus.events", "events", "Bus events by what became of them here";
+    BUS_ACK_TIME = "wellspring.bus.ack.time", "seconds", "From a bus event to an ack of it";
+    BUS_UNANSWERED = "wellspring.bus.unanswered", "events", "Events of the last hour that somebody expected has not acknowledged";
     BUS_WAITING = "wellspring.bus.waiting", "messages", "Messages that wait for the broker or daemon to take them";
     BUS_CONNECTED = "wellspring.bus.connected", "", "1 while messages flow, 0 while the broker or daemon is away";
     /// Tags: outcome = noted, foreign.
