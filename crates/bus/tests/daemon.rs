@@ -26,6 +26,8 @@ struct Daemon {
 impl Daemon {
     async fn start(settings: &[(&str, &str)]) -> Self {
         let mut options = wellspring_daemon::Options::local();
+        // The same argument twice would be a list.
+        options.args.retain(|arg| !settings.iter().any(|(name, _)| arg.starts_with(&format!("--{name}="))));
         for (name, value) in settings {
             options = options.with(name, value);
         }
