@@ -3,6 +3,7 @@
 //! PEM, PKCS#12 and JKS; `spring.ssl.bundle.*` by name and `server.ssl.*` in place. ring is the one provider and is passed
 //! explicitly, so nothing depends on a process-wide default.
 
+pub mod anybody;
 pub mod bundle;
 pub mod client;
 pub mod codes;

@@ -46,6 +46,17 @@ impl std::fmt::Debug for Key {
     }
 }
 
+impl Key {
+    /// The key in PKCS#8; `None` when the password is wrong, or its protection is not Java's own.
+    #[must_use]
+    pub fn open(&self, password: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Open(key) => Some(key.clone()),
+            Self::Sealed(sealed) => unseal(sealed, password),
+        }
+    }
+}
+
 impl Store {
     /// Opens a store; the error says what is wrong with it.
     pub fn read(bytes: &[u8], password: &str) -> Result<Self, String> {
@@ -79,11 +90,8 @@ impl Store {
             Some(alias) => format!("the store has no key {alias:?}"),
             None => "the store has no key".to_owned(),
         })?;
-        let key = match key {
-            Key::Open(key) => key.clone(),
-            Key::Sealed(sealed) => unseal(sealed, password)
-                .ok_or("the key's password is wrong, or its protection is not Java's own")?,
-        };
+        let key =
+            key.open(password).ok_or("the key's password is wrong, or its protection is not Java's own")?;
         Ok((key, chain))
     }
 

@@ -130,13 +130,8 @@ fn client_config(config: &HttpClient) -> Result<ClientConfig, Problem> {
         tracing::warn!(
             "certificates of upstreams are not verified (httpclient.ssl.use-insecure-trust-manager)"
         );
-        let builder = ClientConfig::builder_with_provider(wellspring_tls::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Problem::new(BAD_SETTING, format!("TLS cannot be set up: {error}")))?;
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(insecure::AnyCertificate::default()))
-            .with_no_client_auth());
+        return wellspring_tls::anybody::config()
+            .map_err(|error| Problem::new(BAD_SETTING, format!("TLS cannot be set up: {error}")));
     }
     let mut bundle = config.bundle.clone();
     if !config.trusted_certificates.is_empty() {
@@ -161,59 +156,4 @@ fn trusted(paths: &[String]) -> Result<RootCertStore, Problem> {
         }
     }
     Ok(roots)
-}
-
-mod insecure {
-    //! Accepts any certificate; only for `use-insecure-trust-manager`.
-
-    use std::sync::Arc;
-
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-    use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-    use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-
-    #[derive(Debug)]
-    pub(super) struct AnyCertificate(Arc<CryptoProvider>);
-
-    impl Default for AnyCertificate {
-        fn default() -> Self {
-            Self(Arc::new(rustls::crypto::ring::default_provider()))
-        }
-    }
-
-    impl ServerCertVerifier for AnyCertificate {
-        fn verify_server_cert(
-            &self,
-            _: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.0.signature_verification_algorithms.supported_schemes()
-        }
-    }
 }

@@ -10,7 +10,7 @@ use wellspring_lb_client::http as client;
 use wellspring_properties::Problem;
 
 use super::packet::{Incoming, Packet, Packets, cause};
-use super::{Shown, pack, trust};
+use super::{Shown, pack};
 use crate::config::{Git as Settings, Proxy, Secret};
 use crate::repository::git::refs::Refs;
 
@@ -45,6 +45,8 @@ impl Http {
         if base.set_username("").is_err() || base.set_password(None).is_err() {
             return Err(invalid("a uri without a host".to_owned()));
         }
+        let tls = settings.skip_ssl_validation.then(wellspring_tls::anybody::config).transpose();
+        let tls = tls.map_err(|error| invalid(error.to_string()))?;
         let options = client::Options {
             connect_timeout: Duration::from_secs(
                 settings.timeout.filter(|timeout| *timeout > 0).unwrap_or(5),
@@ -53,7 +55,7 @@ impl Http {
             read_timeout: None,
             redirects: REDIRECTS,
             idle_per_host: 2,
-            tls: settings.skip_ssl_validation.then(trust::anybody),
+            tls,
             user_agent: Some(format!("git/wellspring-{}", env!("CARGO_PKG_VERSION"))),
             proxies: proxies(settings)
                 .map_err(|error| invalid(format!("proxy cannot be used: {}", cause(&error))))?,

@@ -9,7 +9,6 @@ mod local;
 mod pack;
 mod packet;
 mod ssh;
-mod trust;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,22 +1,27 @@
-//! `skip-ssl-validation`: any certificate will do. Only the connection's integrity is left then.
+//! Trust in anybody, for the settings that ask for it: what is left then is the connection's integrity.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 
-pub(super) fn anybody() -> ClientConfig {
-    let provider = Arc::new(ring::default_provider());
+/// A client that takes any certificate of any server.
+///
+/// # Errors
+/// Never with ring, which has the default versions of the protocol.
+pub fn config() -> Result<ClientConfig, Error> {
+    let provider = crate::provider();
     let builder =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-    #[expect(clippy::expect_used, reason = "ring supports TLS 1.2 and 1.3, which are the default versions")]
-    let builder = builder.expect("ring has the default versions");
-    builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth()
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_no_client_auth())
 }
 
 impl ServerCertVerifier for Anybody {
