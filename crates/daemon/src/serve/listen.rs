@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
@@ -80,11 +81,21 @@ fn holder(port: u16) -> Option<String> {
             std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())
         });
         if holds {
-            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", name.trim()));
+            return Some(format!("{} (pid {pid})", program(&process.path())));
         }
     }
     None
+}
+
+/// The program's name: of its command line, because the kernel's own record of it ends after 15 letters.
+fn program(process: &Path) -> String {
+    let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
+    let path = String::from_utf8_lossy(first);
+    match Path::new(&*path).file_name().filter(|name| !name.is_empty()) {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => std::fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned(),
+    }
 }
 
 #[cfg(test)]
