@@ -1,7 +1,7 @@
 //! Health: indicators by name, their sum, groups, and what of it a caller may see.
 //!
 //! `livenessState` and `readinessState` are always there; the frame sets readiness. Indicators run side by side and
-//! have [`PATIENCE`] to answer.
+//! have ten seconds to answer.
 
 mod indicator;
 mod settings;
