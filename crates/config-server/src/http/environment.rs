@@ -27,7 +27,11 @@ pub(super) async fn answer(
     profiles: &str,
     label: Option<&str>,
 ) -> Result<Response, Failure> {
-    let Some(form) = Accept::of(headers).choose(&[JSON, V2, watch::KIND]) else {
+    let accept = Accept::of(headers);
+    // Only who names event streams gets one: `text/*` is not meant so.
+    let watches = accept.concrete().next() == Some(watch::KIND);
+    let form = if watches { Some(watch::KIND) } else { accept.choose(&[JSON, V2]) };
+    let Some(form) = form else {
         // With a label the path is a plain text file's as well, one with an empty name.
         return match label {
             Some(_) => Ok(reply::empty(StatusCode::NOT_FOUND)),

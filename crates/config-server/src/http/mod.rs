@@ -53,10 +53,21 @@ async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Respon
     let template = template(&route);
     let path = format!("{}{}", mount.context_path, request.uri().path());
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let options = *request.method() == Method::OPTIONS;
     let post = *request.method() == Method::POST;
     let headers = request.headers().clone();
     let client = request.extensions().get::<Peer>().map(|peer| peer.remote.ip());
+    let allowed = allowed(&route);
     let answer = match route {
+        Route::Environment { .. } | Route::Flat { .. } | Route::Resource { .. } | Route::Key(_)
+            if options =>
+        {
+            Ok(reply::options("GET,HEAD,OPTIONS"))
+        }
+        Route::EncryptStatus if options => Ok(reply::options("GET,HEAD,OPTIONS")),
+        Route::Encrypt(_) | Route::Decrypt(_) | Route::Monitor if options => {
+            Ok(reply::options("POST,OPTIONS"))
+        }
         Route::Refused => Ok(reply::refused()),
         Route::None => Err(reply::Failure::status(http::StatusCode::NOT_FOUND)),
         Route::Environment { name, profiles, label } if get => {
@@ -66,7 +77,7 @@ async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Respon
             formats::answer(server, format, &name, &profiles, label.as_deref(), &query).await
         }
         Route::Resource { name, profiles, label, path } if get => {
-            Ok(resource::answer(server, &headers, &name, &profiles, label.as_deref(), &path, &query).await)
+            resource::answer(server, &headers, &name, &profiles, label.as_deref(), &path, &query).await
         }
         Route::EncryptStatus if get => Ok(encryption::status(server)),
         Route::Key(_) if get => Ok(encryption::key(server)),
@@ -89,13 +100,28 @@ async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Respon
         | Route::Key(_)
         | Route::Encrypt(_)
         | Route::Decrypt(_)
-        | Route::Monitor => Err(reply::Failure::status(http::StatusCode::METHOD_NOT_ALLOWED)),
+        | Route::Monitor => Err(reply::Failure::not_allowed(allowed)),
     };
     let mut response = answer.unwrap_or_else(|failure| reply::failure(&failure, &path, &headers));
     if let Some(template) = template {
         response.extensions_mut().insert(Template(Arc::from(template)));
     }
     response
+}
+
+/// Methods that a 405 names.
+fn allowed(route: &Route) -> &'static str {
+    match route {
+        Route::Encrypt(None) | Route::Decrypt(None) | Route::Monitor => "POST",
+        Route::Encrypt(Some(_)) | Route::Decrypt(Some(_)) => "GET,POST",
+        Route::Environment { .. }
+        | Route::Flat { .. }
+        | Route::Resource { .. }
+        | Route::EncryptStatus
+        | Route::Key(_)
+        | Route::None
+        | Route::Refused => "GET",
+    }
 }
 
 /// For metrics: the original's own patterns.

@@ -1,7 +1,7 @@
 //! The one place where errors become statuses and bodies.
 
 use axum::body::Body;
-use http::header::CONTENT_TYPE;
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::{debug, error};
 use wellspring_daemon::{Response, error_page};
@@ -14,17 +14,24 @@ use crate::error::Error;
 pub(crate) struct Failure {
     status: StatusCode,
     detail: Option<String>,
+    /// Methods that would have been right.
+    allowed: Option<&'static str>,
 }
 
 impl Failure {
     pub(crate) fn status(status: StatusCode) -> Self {
-        Self { status, detail: None }
+        Self { status, detail: None, allowed: None }
+    }
+
+    /// 405
+    pub(crate) fn not_allowed(allowed: &'static str) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail: None, allowed: Some(allowed) }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { status: status_of(&error), detail: Some(error.to_string()) }
+        Self { status: status_of(&error), detail: Some(error.to_string()), allowed: None }
     }
 }
 
@@ -52,6 +59,16 @@ pub(crate) fn failure(failure: &Failure, path: &str, headers: &HeaderMap) -> Res
     let detail = error_page::Detail { message: failure.detail.clone(), exception: None };
     let mut response = error_page::response(failure.status, path, headers);
     response.extensions_mut().insert(detail);
+    if let Some(allowed) = failure.allowed {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    response
+}
+
+/// What may be done with a path.
+pub(crate) fn options(methods: &'static str) -> Response {
+    let mut response = empty(StatusCode::OK);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
 }
 

@@ -15,7 +15,7 @@ use wellspring_daemon::Response;
 
 use super::Parameters;
 use super::accept::Accept;
-use super::reply;
+use super::reply::{self, Failure};
 use crate::error::Error;
 use crate::render::placeholders;
 use crate::repository::Query;
@@ -34,33 +34,24 @@ pub(super) async fn answer(
     label: Option<&str>,
     path: &str,
     parameters: &Parameters,
-) -> Response {
-    match serve(server, headers, name, profiles, label, path, parameters).await {
-        Ok(response) => response,
-        Err(error) => {
-            let status = match super::status_of(&error) {
-                StatusCode::BAD_REQUEST if matches!(&error, Error::BadRequest(cause) if cause.starts_with("resolvePlaceholders")) => {
-                    StatusCode::BAD_REQUEST
-                }
-                status if status.is_server_error() => status,
-                _ => StatusCode::NOT_FOUND,
-            };
-            debug!(%error, path, "file not served");
-            reply::empty(status)
-        }
-    }
+) -> Result<Response, Failure> {
+    // A parameter that cannot be read is told like anywhere else.
+    let resolve = parameters.flag("resolvePlaceholders", true).map_err(Error::BadRequest)?;
+    let served = serve(server, headers, (name, profiles, label), path, resolve).await;
+    Ok(served.unwrap_or_else(|error| {
+        debug!(%error, path, "file not served");
+        let status = super::status_of(&error);
+        reply::empty(if status.is_server_error() { status } else { StatusCode::NOT_FOUND })
+    }))
 }
 
 async fn serve(
     server: &Server,
     headers: &HeaderMap,
-    name: &str,
-    profiles: &str,
-    label: Option<&str>,
+    (name, profiles, label): (&str, &str, Option<&str>),
     path: &str,
-    parameters: &Parameters,
+    resolve: bool,
 ) -> Result<Response, Error> {
-    let resolve = parameters.flag("resolvePlaceholders", true).map_err(Error::BadRequest)?;
     let query = server.query(name, profiles, label)?;
     let path = checked(path)?;
     let mut locations = server.repository.locations(&query).await?;
