@@ -13,6 +13,8 @@ pub struct Links {
     pub gateway: SocketAddr,
     pub inventory: SocketAddr,
     pub orders: SocketAddr,
+    /// The operator's API, unless it is switched off.
+    pub admin: Option<SocketAddr>,
     /// The sample repository, when the platform serves its own.
     pub sample_repository: Option<PathBuf>,
 }
@@ -30,7 +32,7 @@ impl Links {
     /// Name, link and meaning of each part.
     #[must_use]
     pub fn table(&self) -> Vec<(&'static str, String, &'static str)> {
-        vec![
+        let mut table = vec![
             ("registry", format!("{}/", url(self.registry)), "services and their instances"),
             ("", format!("{}/eureka/apps", url(self.registry)), "the same for Eureka clients"),
             (
@@ -43,7 +45,15 @@ impl Links {
             ("bus", format!("{}/actuator/health", url(self.bus)), "tells every instance to refresh"),
             ("inventory", format!("{}/stock/tea", url(self.inventory)), "a sample service"),
             ("orders", format!("{}/orders/7", url(self.orders)), "a sample service that calls inventory"),
-        ]
+        ];
+        if let Some(admin) = self.admin {
+            table.push((
+                "admin API",
+                format!("{}/api/v1/openapi.json", url(admin)),
+                "what operators can ask",
+            ));
+        }
+        table
     }
 
     /// Lines for a shell that answer 200 with a value from the config server, by way of a service, through the gateway.

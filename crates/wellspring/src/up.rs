@@ -167,7 +167,9 @@ async fn start_all(state: &State, parts: &mut Vec<Running>) -> Result<Links> {
     let routes = include_str!("../defaults/gateway.yml");
     let gateway =
         part(wellspring_gateway::app(), "gateway", state.settings(&format!("{member}---\n{routes}"))).await?;
+    let admin = parts.iter().find_map(Running::admin_addr);
     Ok(Links {
+        admin,
         registry,
         config_server,
         bus,
