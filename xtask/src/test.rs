@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> bool {
     }
     if options.wants_daemons() {
         let mut build =
-            cargo(&["build", "--workspace", "--bins", "--exclude", "xtask", "--exclude", "wellspring-bench"]);
+            cargo(&["build", "--workspace", "--bins"]);
         if !options.debug {
             build.arg("--release");
         }
