@@ -49,7 +49,7 @@ impl Platform {
         let mut redis = self.redis.lock();
         match &*redis {
             Some(known) => Ok(known.clone()),
-            None => Ok(redis.insert(Redis::start(env)?).clone()),
+            None => Ok(redis.insert(Redis::read(env)?).clone()),
         }
     }
 }

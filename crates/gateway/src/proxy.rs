@@ -28,8 +28,8 @@ use crate::page;
 use crate::platform::Platform;
 use crate::predicate::Ask;
 use crate::reply::Reply;
+use crate::route::Route;
 use crate::route::table::Table;
-use crate::route::{Destination, Route};
 use crate::upstream::body::Payload;
 use crate::upstream::{Counted, Origin, Timeouts, websocket};
 
@@ -373,17 +373,5 @@ fn log(error: &Error, exchange: &Exchange) {
         tracing::warn!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange failed");
     } else {
         tracing::debug!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange refused");
-    }
-}
-
-/// The service a destination balances over, for the actuator and traces.
-#[must_use]
-pub fn service_of(destination: &Destination) -> Option<&str> {
-    match destination {
-        Destination::Balanced { service, .. } => Some(service),
-        Destination::Upstream { .. }
-        | Destination::Forward(_)
-        | Destination::Nowhere
-        | Destination::Illegal(_) => None,
     }
 }

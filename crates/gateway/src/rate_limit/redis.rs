@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -42,10 +42,15 @@ const QUEUE: usize = 10_000;
 
 /// A connection that all limiters share.
 #[derive(Debug, Clone)]
-pub struct Redis {
-    calls: mpsc::Sender<Call>,
+pub struct Redis(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    address: Address,
     patience: Duration,
-    down: Arc<AtomicBool>,
+    /// The way to the connection's task, which the first request starts.
+    calls: OnceLock<mpsc::Sender<Call>>,
+    down: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -82,34 +87,37 @@ impl Redis {
         })
     }
 
-    /// Starts the connection's task; it connects when it is first needed.
-    pub fn start(env: &Environment) -> Result<Self, Problem> {
+    /// Where Redis is; nothing is connected before the first request.
+    pub fn read(env: &Environment) -> Result<Self, Problem> {
         let address = Address::read(env)?;
         let patience = match setting(env, "timeout") {
             Some((key, text)) => parse_duration(&text, Unit::Millis)
                 .map_err(|_| bad(BAD_SETTING, "timeout is not a duration", &text, env.origin(&key)))?,
             None => Duration::from_secs(1),
         };
-        let (calls, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(address, waiting));
-        Ok(Self { calls, patience, down: Arc::default() })
+        Ok(Self(Arc::new(Inner { address, patience, calls: OnceLock::new(), down: AtomicBool::new(false) })))
     }
 
     /// Takes the tokens of one request.
     pub async fn take(&self, route: &str, key: &str, bucket: Bucket) -> Decision {
         let (answer, waiting) = oneshot::channel();
         let call = Call { command: command(route, key, bucket), answer };
-        let decision = match self.calls.try_send(call) {
-            Ok(()) => tokio::time::timeout(self.patience, waiting).await.ok().and_then(Result::ok),
+        let calls = self.0.calls.get_or_init(|| {
+            let (calls, waiting) = mpsc::channel(QUEUE);
+            tokio::spawn(serve(self.0.address.clone(), waiting));
+            calls
+        });
+        let decision = match calls.try_send(call) {
+            Ok(()) => tokio::time::timeout(self.0.patience, waiting).await.ok().and_then(Result::ok),
             Err(_) => None,
         };
         match decision {
             Some(decision) => {
-                self.down.store(false, Ordering::Relaxed);
+                self.0.down.store(false, Ordering::Relaxed);
                 decision
             }
             None => {
-                if !self.down.swap(true, Ordering::Relaxed) {
+                if !self.0.down.swap(true, Ordering::Relaxed) {
                     tracing::error!("redis cannot be asked, requests are not limited");
                 }
                 Decision { allowed: true, remaining: -1 }
