@@ -75,8 +75,7 @@ pub(crate) fn run(options: &Options) -> bool {
         built &= succeeds(build);
     }
     if options.wants_daemons() {
-        let mut build =
-            cargo(&["build", "--workspace", "--bins"]);
+        let mut build = cargo(&["build", "--workspace", "--bins"]);
         if !options.debug {
             build.arg("--release");
         }
