@@ -118,7 +118,10 @@ fn every_printed_link_answers_and_every_printed_line_works() {
     let shown = || curls.iter().map(|line| get(line).text()).collect::<Vec<_>>().join("\n");
     assert!(shown().contains("Hello from the config server"), "{}", shown());
     let mut repository = Repository::open(&repository).unwrap();
-    repository.put("application.yml", "greeting: Changed by a commit\n").unwrap();
+    let file = fs::read_to_string(repository.path().join("orders.yml")).unwrap();
+    let changed = file.replace("Hello from the config server", "Changed by a commit");
+    assert_ne!(file, changed, "orders.yml of the sample holds the greeting");
+    repository.put("orders.yml", &changed).unwrap();
     let refresh =
         Request::new("POST", "/actuator/busrefresh").header("Content-Length", "0").send(ports[3]).unwrap();
     assert_eq!(refresh.status, 204);

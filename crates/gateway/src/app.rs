@@ -7,6 +7,7 @@ use wellspring_daemon::{App, Context, Service};
 
 use crate::actuator;
 use crate::config::{Config, with_both_prefixes};
+use crate::known;
 use crate::platform::Platform;
 use crate::proxy::Proxy;
 use crate::route::refresh::Refresh;
@@ -19,6 +20,9 @@ pub fn app() -> App {
 }
 
 async fn build(cx: Context) -> anyhow::Result<Service> {
+    for problem in known::strangers(&cx.env) {
+        tracing::warn!("{}", problem.line());
+    }
     let env = with_both_prefixes(&cx.env);
     let config = Config::read(&env)?;
     let platform = Arc::new(Platform::new(&config, &env, cx.client.clone(), &cx.meters)?);

@@ -16,6 +16,7 @@ pub mod expression;
 pub mod filter;
 pub mod global;
 pub mod headers;
+mod known;
 pub mod metrics;
 pub mod page;
 pub mod platform;
