@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) ssl: HashMap<String, String>,
     /// Read by the error page; named here so that it is not called unknown.
     pub(crate) error: crate::error_page::Included,
+    /// Read by the gateway; named here so that it is not called unknown.
+    pub(crate) forward_headers_strategy: Option<String>,
 }
 
 /// `server.shutdown`.
@@ -67,6 +69,7 @@ impl Default for Server {
             tomcat: Tomcat::default(),
             ssl: HashMap::new(),
             error: crate::error_page::Included::default(),
+            forward_headers_strategy: None,
         }
     }
 }
