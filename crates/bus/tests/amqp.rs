@@ -327,7 +327,8 @@ async fn the_daemon_joins_both_worlds(rabbit: &Rabbit) {
 }
 
 async fn an_outage_loses_nothing_that_was_confirmed(rabbit: &mut Rabbit) {
-    let patient = [("wellspring.bus.confirm-timeout", "120")];
+    // Others try to come back at most 5 s apart: the sender waits longer than that before it goes on.
+    let patient = [("wellspring.bus.confirm-timeout", "120"), ("wellspring.bus.settle-time", "6")];
     let sender = join("sender:1:x", rabbit.port(), "outage", &patient);
     let listener = join("listener:2:y", rabbit.port(), "outage", &[]);
     let impatient = join("other:3:z", rabbit.port(), "outage", &[("wellspring.bus.confirm-timeout", "1")]);

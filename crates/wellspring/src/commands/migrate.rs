@@ -37,13 +37,13 @@ pub(super) fn run(
     let fine = problems.is_empty() && !(ignored && fail_on == Some(FailOn::Ignored));
     match form {
         Output::Text => text(&fates, &problems, out)?,
-        Output::Json => {
+        Output::Json | Output::Yaml => {
             let settings = fates.iter().map(|fate| {
                 json!({"key": fate.key, "where": fate.place, "support": fate.support.to_string(), "remark": fate.remark})
             });
             let problems: Vec<_> = problems.iter().map(output::problem).collect();
             let settings: Vec<_> = settings.collect();
-            writeln!(out, "{:#}", json!({"ok": fine, "settings": settings, "problems": problems}))?;
+            output::write(form, &json!({"ok": fine, "settings": settings, "problems": problems}), out)?;
         }
     }
     Ok(fine)

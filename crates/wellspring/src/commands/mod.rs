@@ -57,6 +57,8 @@ pub(crate) enum Output {
     Text,
     /// For programs.
     Json,
+    /// For programs, and for people who diff.
+    Yaml,
 }
 
 /// What makes `migrate` fail.

@@ -34,13 +34,13 @@ pub(super) fn run(
         reports.iter().all(|report| report.problems.is_empty() && (!strict || report.warnings.is_empty()));
     match form {
         Output::Text => reports.iter().try_for_each(|report| print(report, out))?,
-        Output::Json => {
+        Output::Json | Output::Yaml => {
             let files = reports.iter().map(|report| {
                 let list = |problems: &[Problem]| problems.iter().map(output::problem).collect::<Vec<_>>();
                 json!({"file": report.file, "settings": report.settings, "routes": report.routes,
                        "problems": list(&report.problems), "warnings": list(&report.warnings)})
             });
-            writeln!(out, "{:#}", json!({"ok": fine, "files": files.collect::<Vec<_>>()}))?;
+            output::write(form, &json!({"ok": fine, "files": files.collect::<Vec<_>>()}), out)?;
         }
     }
     Ok(fine)
@@ -169,11 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn broken_yaml_is_a_problem_in_json_too() {
+    fn broken_yaml_is_a_problem_for_programs_too() {
         let (fine, text) = validate("a: b: c\n", Output::Json);
         assert!(!fine);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["files"][0]["problems"][0]["code"], "WS-1001");
         assert_eq!(json["files"][0]["problems"][0]["where"], "application.yml:1:5");
+        let (_, text) = validate("a: b: c\n", Output::Yaml);
+        let yaml: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(yaml, json);
     }
 }
