@@ -16,10 +16,11 @@ mod tidy;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test [unit|platform|conformance|interop|all] [--yes] [--debug]
+cargo xtask test [unit|platform|conformance|interop|all|long] [--yes] [--debug]
     Runs the tests and ends with a summary. What a test needs of others (a JDK, Maven, RabbitMQ, Redis, Python, Node) is
     installed when the machine allows it (root, apt) and you agree: --yes, CI=true, or the answer to a question on a terminal.
     Else what is left out is named in the summary; with CI=true it counts as failed.
+    long runs the tests that have a long form (load, fuzzing, minutes each) at full length; `all` runs their short form.
     --debug plays conformance and interop against the debug build instead of a release build.
 cargo xtask setup [--yes]   only that installing
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy

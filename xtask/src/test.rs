@@ -8,7 +8,7 @@ use crate::command::{cargo, reads, succeeds, target};
 use crate::machine::{self, Consent};
 use crate::report::{Count, Report};
 
-/// The parts of the run, in order.
+/// The parts of a run, in order.
 const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
 /// Test programs of `tests/`, by part.
@@ -21,17 +21,20 @@ pub(crate) struct Options {
     parts: Vec<&'static str>,
     pub(crate) consent: Consent,
     debug: bool,
+    /// The tests that also exist at full length, `long_…`; see `wellspring_test_support::long`.
+    long: bool,
 }
 
 impl Options {
     pub(crate) fn parse(words: &[&str]) -> Result<Self, String> {
         let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
         let consent = if in_ci { Consent::Given } else { Consent::Unknown };
-        let mut options = Self { parts: Vec::new(), consent, debug: false };
+        let mut options = Self { parts: Vec::new(), consent, debug: false, long: false };
         for word in words {
             match *word {
                 "--yes" | "-y" => options.consent = Consent::Given,
                 "--debug" => options.debug = true,
+                "long" => options.long = true,
                 "all" => options.parts.extend(PARTS),
                 word => match PARTS.iter().find(|part| **part == word) {
                     Some(part) => options.parts.push(part),
@@ -39,7 +42,7 @@ impl Options {
                 },
             }
         }
-        if options.parts.is_empty() {
+        if options.parts.is_empty() && !options.long {
             options.parts.extend(PARTS);
         }
         Ok(options)
@@ -50,7 +53,7 @@ impl Options {
     }
 
     fn wants_daemons(&self) -> bool {
-        self.parts.iter().any(|part| *part != "unit")
+        self.long || self.parts.iter().any(|part| *part != "unit")
     }
 
     fn folder(&self) -> PathBuf {
@@ -66,7 +69,7 @@ pub(crate) fn run(options: &Options) -> bool {
     let since = Instant::now();
     // Test programs and their dependencies once; what follows finds everything built.
     let mut built = true;
-    if options.wants("unit") {
+    if options.wants("unit") || options.long {
         built &= succeeds(cargo(&["test", "--workspace", "--no-run", "--quiet"]));
     } else {
         let targets = [PLATFORM, CONFORMANCE, INTEROP].concat();
@@ -98,6 +101,11 @@ pub(crate) fn run(options: &Options) -> bool {
     }
     if options.wants("interop") {
         part(&mut report, "interop", across(options, INTEROP));
+    }
+    if options.long {
+        let mut command = across(options, &[]);
+        command.arg("long_").env("WELLSPRING_LONG", "true");
+        part(&mut report, "long", command);
     }
     report.close()
 }

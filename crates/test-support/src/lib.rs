@@ -22,6 +22,7 @@ pub mod echo;
 pub mod fault;
 pub mod git;
 pub mod http1;
+pub mod long;
 pub mod packages;
 pub mod poll;
 pub mod port;

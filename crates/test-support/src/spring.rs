@@ -1,6 +1,6 @@
-//! The Spring application of `tests/interop/spring-app`, built once and started as a process.
+//! Spring applications of the tests, each an own Maven project, built once and started as a process.
 //!
-//! It is an unchanged Spring service: everything the platform's address needs comes by environment variables.
+//! They are unchanged Spring services and servers: what they need to know comes by environment variables.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,13 +8,21 @@ use std::time::Duration;
 
 use crate::{Launch, tools};
 
-/// Builds the jar when it is missing or older than its sources.
+/// The jar of the greeting service, `tests/interop/spring-app`.
 ///
 /// # Panics
 /// When Maven fails; its output has been printed.
 pub fn jar() -> PathBuf {
-    let folder = tools::root().join("tests/interop/spring-app");
-    let jar = folder.join("target/greeter.jar");
+    jar_of("tests/interop/spring-app", "greeter")
+}
+
+/// Builds `NAME.jar` of the Maven project in `folder` (from the project's root) when it is missing or older than its sources.
+///
+/// # Panics
+/// When Maven fails; its output has been printed.
+pub fn jar_of(folder: &str, name: &str) -> PathBuf {
+    let folder = tools::root().join(folder);
+    let jar = folder.join(format!("target/{name}.jar"));
     if !is_fresh(&jar, &folder) {
         let status = Command::new("mvn")
             .args(["--quiet", "--batch-mode", "-DskipTests", "package"])
