@@ -20,8 +20,8 @@ use wellspring_test_support::{Daemon, http1, poll, port, tools};
 const INSTANCES: usize = 200;
 const SOON: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(20);
-/// Of every member; as in [`eureka::BRISK`].
-const RENEWAL: Duration = Duration::from_secs(3);
+/// Seconds between renewals and of a lease, as in [`eureka::BRISK`].
+const LEASE: [u32; 2] = [3, 10];
 
 fn call(port: u16, method: &str, path: &str) -> http1::Reply {
     let request = http1::Request::new(method, path).header("Accept", "application/json");
@@ -89,6 +89,7 @@ impl Cluster {
                 let homes = if number % 2 == 0 { ports } else { [ports[1], ports[2], ports[0]] };
                 Member {
                     metadata: json!({"management.port": "8080", "build": number.to_string()}),
+                    lease: LEASE,
                     ..Member::new(&app, &id, &homes)
                 }
             })
@@ -100,7 +101,7 @@ impl Cluster {
         for member in &self.members {
             assert_eq!(member.register_at(member.homes[0]).unwrap(), 204, "{}", member.id);
         }
-        Herd::keep(&self.members, RENEWAL)
+        Herd::keep(&self.members, Duration::from_secs(LEASE[0].into()))
     }
 
     /// What operators set: two overrides, at either node, and metadata.

@@ -12,7 +12,8 @@ use crate::report::{Count, Report};
 const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
 /// Test programs of `tests/`, by part.
-const PLATFORM: &[&str] = &["platform_bad_input", "gateway_yaml", "whole_platform", "startup"];
+const PLATFORM: &[&str] =
+    &["platform_bad_input", "gateway_yaml", "whole_platform", "startup", "registry_load"];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &["interop_spring", "interop_migration", "interop_clients", "interop_bus"];
 

@@ -77,6 +77,8 @@ pub struct Member {
     pub metadata: Value,
     /// lastDirtyTimestamp.
     pub stamp: u64,
+    /// Seconds between renewals, and of the lease.
+    pub lease: [u32; 2],
     /// The registries that it knows, and which of them it uses.
     pub homes: Vec<u16>,
     pub at: usize,
@@ -89,6 +91,7 @@ impl Member {
             id: id.to_owned(),
             metadata: json!({"management.port": "8080"}),
             stamp: now(),
+            lease: [30, 90],
             homes: homes.to_vec(),
             at: 0,
         }
@@ -104,7 +107,7 @@ impl Member {
             "vipAddress": vip, "secureVipAddress": vip, "countryId": 1,
             "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
             "hostName": "127.0.0.1", "status": "UP", "overriddenStatus": "UNKNOWN",
-            "leaseInfo": {"renewalIntervalInSecs": 3, "durationInSecs": 10, "registrationTimestamp": 0,
+            "leaseInfo": {"renewalIntervalInSecs": self.lease[0], "durationInSecs": self.lease[1], "registrationTimestamp": 0,
                 "lastRenewalTimestamp": 0, "evictionTimestamp": 0, "serviceUpTimestamp": 0},
             "isCoordinatingDiscoveryServer": false, "lastUpdatedTimestamp": self.stamp,
             "lastDirtyTimestamp": self.stamp, "actionType": null, "asgName": null,
