@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use wellspring_test_support::broker::Redis;
 use wellspring_test_support::http1::{self, Reply, Request};
-use wellspring_test_support::{Daemon, Echo, Launch};
+use wellspring_test_support::{Daemon, Echo, Launch, tools};
 
 fn gateway(file: &str) -> Launch {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance/gateway-yaml");
@@ -54,6 +54,16 @@ fn canary_releases_by_cookie_header_and_weight() {
     assert_eq!(rewritten["headers"]["cookie"], Value::Null);
     assert_eq!(reply.header("X-Api-Version"), Some("2"));
     assert_eq!(get(&gateway, "/nothing", &[]).status, 404);
+}
+
+#[test]
+fn the_routes_of_the_compose_file_are_taken_as_they_stand() {
+    let file = tools::root().join("deploy/compose/gateway.yml");
+    let gateway = Launch::new("wellspring-gateway").config(file).start();
+    assert!(!gateway.log().contains("WARN"), "{}", gateway.log());
+    assert_eq!(get(&gateway, "/orders/7", &[]).status, 503, "no instance is known here");
+    assert_eq!(get(&gateway, "/inventory/stock/a", &[]).status, 503);
+    assert_eq!(get(&gateway, "/elsewhere", &[]).status, 404);
 }
 
 #[test]

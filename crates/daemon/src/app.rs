@@ -10,7 +10,7 @@ use wellspring_properties::{Environment, Problem};
 
 use crate::args::{self, Args};
 use crate::boot::Boot;
-use crate::{Context, Running, Service, run, shutdown};
+use crate::{Context, Running, Service, probe, run, shutdown};
 
 pub(crate) type Build = Box<dyn FnOnce(Context) -> BoxFuture<'static, anyhow::Result<Service>> + Send>;
 
@@ -44,6 +44,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// What a process is started with: words of its command line, and its environment.
+    fn of_process(config: Option<PathBuf>, properties: Vec<String>) -> Self {
+        Self { config, args: properties, vars: std::env::vars().collect(), scope: None, admin: None }
+    }
+
     /// For tests and embedders: loopback, any free port, nothing from the process's environment.
     pub fn local() -> Self {
         Self { args: vec!["--server.address=127.0.0.1".into(), "--server.port=0".into()], ..Self::default() }
@@ -127,15 +132,36 @@ impl App {
                 tell(&format!("{} {}\n", self.name, self.version));
                 ExitCode::SUCCESS
             }
+            Ok(args) if args.health => self.health_with(args.config, args.properties),
             Ok(args) => self.main_with(args.config, args.properties),
+        }
+    }
+
+    /// `--health`: whether the process that runs with these settings is ready, for the health check of a container.
+    pub fn health_with(self, config: Option<PathBuf>, properties: Vec<String>) -> ExitCode {
+        let name = self.name.clone();
+        let asked = || -> anyhow::Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let env = Boot::new(&self, Options::of_process(config, properties)).own().await?;
+                probe::ask(&env).await
+            })
+        };
+        match asked() {
+            Ok(()) => {
+                tell(&format!("{name} is ready\n"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                complain(&format!("{name} is not ready: {error:#}\n"));
+                ExitCode::FAILURE
+            }
         }
     }
 
     /// As [`App::main`], for a caller that has read the command line: `--config`, and words `--name=value`.
     pub fn main_with(self, config: Option<PathBuf>, properties: Vec<String>) -> ExitCode {
-        let options =
-            Options { config, args: properties, vars: std::env::vars().collect(), scope: None, admin: None };
-        match live(self, options) {
+        match live(self, Options::of_process(config, properties)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 complain(&format!("{error:#}\n"));

@@ -1,4 +1,4 @@
-//! The command line of a daemon: `--config FILE|DIR`, `--version`, `--help`, and `--any.property=value`.
+//! The command line of a daemon: `--config FILE|DIR`, `--health`, `--version`, `--help`, and `--any.property=value`.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,8 @@ pub(crate) struct Args {
     pub(crate) properties: Vec<String>,
     pub(crate) help: bool,
     pub(crate) version: bool,
+    /// Ask the running process whether it is ready, instead of starting one.
+    pub(crate) health: bool,
 }
 
 impl Args {
@@ -21,6 +23,7 @@ impl Args {
             match word.as_str() {
                 "--help" | "-h" => args.help = true,
                 "--version" | "-V" => args.version = true,
+                "--health" => args.health = true,
                 "--config" | "-c" => {
                     let path = words.next().ok_or("--config needs a file or a directory")?;
                     args.config = Some(path.into());
@@ -42,7 +45,8 @@ impl Args {
 
 pub(crate) fn help(name: &str) -> String {
     format!(
-        "Usage: {name} [--config FILE|DIR] [--property=value]...\n\n\
+        "Usage: {name} [--config FILE|DIR] [--property=value]...\n\
+                {name} --health [...]   asks the one that runs with these settings whether it is ready\n\n\
          Without --config, application.yml, .yaml or .properties in the working directory and in ./config are read.\n\
          Every setting can also come from the environment: SERVER_PORT=9000 is server.port.\n"
     )
@@ -62,6 +66,7 @@ mod tests {
         assert_eq!(args.config, Some("a.yml".into()));
         assert_eq!(args.properties, ["--server.port=0", "--debug"]);
         assert_eq!(parse(&["--config=b.yml"]).unwrap().config, Some("b.yml".into()));
+        assert!(parse(&["--health", "--server.port=1"]).unwrap().health);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wellspring_lb_client::config::Importer;
-use wellspring_properties::{Environment, Loader, Problem};
+use wellspring_properties::{Environment, Loader, Problem, load};
 
 use crate::{App, Options, scope};
 
@@ -30,7 +30,16 @@ impl Boot {
     }
 
     pub(crate) async fn load(&self) -> Result<Environment, Problem> {
-        let Inner { defaults, options, importer } = &*self.0;
+        self.load_with(&self.0.importer).await
+    }
+
+    /// The settings of this machine alone: no config server is asked.
+    pub(crate) async fn own(&self) -> Result<Environment, Problem> {
+        self.load_with(&Nothing).await
+    }
+
+    async fn load_with(&self, importer: &dyn load::Importer) -> Result<Environment, Problem> {
+        let Inner { defaults, options, .. } = &*self.0;
         let mut loader = Loader::new()
             .config_path(options.config.clone())
             .args(options.args.clone())
@@ -60,5 +69,24 @@ impl Boot {
     /// Names of the sources that a config server gave.
     pub(crate) fn imported(&self) -> Option<Arc<[String]>> {
         self.0.importer.sources()
+    }
+}
+
+/// Stands where a config server would be asked, and has nothing to say.
+struct Nothing;
+
+impl load::Importer for Nothing {
+    fn scheme(&self) -> &'static str {
+        "configserver"
+    }
+
+    fn import<'a>(
+        &'a self,
+        _location: &'a str,
+        _optional: bool,
+        _so_far: &'a Environment,
+        _profiles: &'a [String],
+    ) -> load::Imported<'a> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 }

@@ -20,6 +20,7 @@ mod logging;
 mod management;
 mod observe;
 mod operator;
+mod probe;
 mod process;
 mod run;
 mod scope;

@@ -43,16 +43,22 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// `None` when nothing stands below `prefix`, or `enabled` is false there.
+    /// False when nothing stands below `prefix`, or `enabled` is false there.
+    pub(crate) fn is_wanted(env: &Environment, prefix: &str) -> Result<bool, Problem> {
+        let Switches { enabled, .. } = env.bind(prefix)?;
+        Ok(env.contains(prefix) && enabled != Some(false))
+    }
+
+    /// `None` when it is not wanted, as [`Tls::is_wanted`] says.
     pub(crate) fn from_env(
         env: &Environment,
         prefix: &str,
         tasks: &Tasks,
     ) -> Result<Option<Arc<Self>>, Problem> {
-        let Switches { enabled, client_auth } = env.bind(prefix)?;
-        if !env.contains(prefix) || enabled == Some(false) {
+        if !Self::is_wanted(env, prefix)? {
             return Ok(None);
         }
+        let Switches { client_auth, .. } = env.bind(prefix)?;
         let load = {
             let (env, prefix) = (env.clone(), prefix.to_owned());
             move || {
