@@ -52,13 +52,7 @@ fn heartbeat(member: &Member) -> Request {
 }
 
 /// Sends `requests` over and over, one every `pace`, until `end`.
-async fn drive(
-    port: u16,
-    requests: Vec<Request>,
-    first: Instant,
-    pace: Duration,
-    end: Instant,
-) -> Latencies {
+async fn drive(port: u16, requests: Vec<Request>, first: Instant, pace: Duration, end: Instant) -> Latencies {
     let mut connection = Connection::open(port).await.unwrap();
     let mut due = first;
     let mut latencies = Vec::new();

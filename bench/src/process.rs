@@ -6,6 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use tokio::time::Instant;
+
+/// A JVM on a busy machine takes its time to start.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A server under measurement.
 #[derive(Debug)]
@@ -24,9 +28,19 @@ impl Server {
         command: &[&str],
         dir: &Path,
     ) -> Result<Self> {
-        let core = core.to_string();
+        Self::start_on(name, &core.to_string(), port, command, dir)
+    }
+
+    /// As [`Server::start`], on several cores (`0,1`).
+    pub(crate) fn start_on(
+        name: &'static str,
+        cores: &str,
+        port: u16,
+        command: &[&str],
+        dir: &Path,
+    ) -> Result<Self> {
         let child = Command::new("taskset")
-            .args(["-c", &core])
+            .args(["-c", cores])
             .args(command)
             .current_dir(dir)
             .env("SERVER_PORT", port.to_string())
@@ -41,12 +55,13 @@ impl Server {
     }
 
     fn wait(&mut self) -> Result<()> {
-        for _ in 0..3000 {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             if std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
                 return Ok(());
             }
             ensure!(self.child.try_wait()?.is_none(), "{} ended before it listened", self.name);
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(1));
         }
         anyhow::bail!("{} does not listen on {}", self.name, self.port)
     }
@@ -60,8 +75,29 @@ impl Server {
         pids
     }
 
-    /// CPU time of all its threads so far, from the scheduler.
+    /// Keeps it, with all its threads, to one core from now on.
+    pub(crate) fn pin(&self, core: usize) -> Result<()> {
+        pin(self.child.id(), core)
+    }
+
+    /// CPU time so far, from the scheduler: of all threads that there are, or of the whole process with those that have
+    /// ended, whichever is more.
     pub(crate) fn cpu(&self) -> Duration {
+        self.threads().max(self.whole())
+    }
+
+    /// To a hundredth of a second, with the threads that have ended.
+    fn whole(&self) -> Duration {
+        let ticks = |pid: &u32| -> u64 {
+            let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // After the name, which may hold anything: state, ten fields, user time, system time.
+            let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+            fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+        };
+        Duration::from_millis(self.pids().iter().map(ticks).sum::<u64>() * 10)
+    }
+
+    fn threads(&self) -> Duration {
         let mut nanos = 0;
         for pid in self.pids() {
             for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
@@ -108,8 +144,12 @@ impl Drop for Server {
 
 /// Keeps this process to one core.
 pub(crate) fn pin_self(core: usize) -> Result<()> {
+    pin(std::process::id(), core)
+}
+
+fn pin(pid: u32, core: usize) -> Result<()> {
     let status = Command::new("taskset")
-        .args(["-cp", &core.to_string(), &std::process::id().to_string()])
+        .args(["-acp", &core.to_string(), &pid.to_string()])
         .stdout(Stdio::null())
         .status()
         .context("taskset (package util-linux)")?;

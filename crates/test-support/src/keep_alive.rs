@@ -56,16 +56,20 @@ impl Connection {
 
     /// Sends, and waits for the whole answer. Another status than the expected one is an error.
     pub async fn ask(&mut self, request: &Request) -> io::Result<()> {
-        let status = tokio::time::timeout(PATIENCE, async {
+        match self.status(request).await? {
+            status if status == request.status => Ok(()),
+            status => Err(io::Error::other(format!("{status} instead of {}", request.status))),
+        }
+    }
+
+    /// Sends, and waits for the whole answer, whatever its status.
+    pub async fn status(&mut self, request: &Request) -> io::Result<u16> {
+        let answer = tokio::time::timeout(PATIENCE, async {
             self.stream.write_all(&request.bytes).await?;
             self.answer().await
         });
-        match status.await {
-            Ok(Ok(status)) if status == request.status => Ok(()),
-            Ok(Ok(status)) => Err(io::Error::other(format!("{status} instead of {}", request.status))),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {PATIENCE:?}"))),
-        }
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {PATIENCE:?}"));
+        answer.await.map_err(late)?
     }
 
     /// The body of the last answer, as sent.
