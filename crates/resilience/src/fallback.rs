@@ -5,11 +5,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service, ServiceExt};
+
+use crate::around::{Guarded, Policy, PolicyLayer};
 
 type Handler<T, E> = Arc<dyn Fn(E) -> BoxFuture<'static, Result<T, E>> + Send + Sync>;
 
@@ -70,46 +71,24 @@ impl<T, E> fmt::Debug for Fallback<T, E> {
 }
 
 impl<S, T, E> Layer<S> for Fallback<T, E> {
-    type Service = FallbackService<S, T, E>;
+    type Service = Guarded<S, Self>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        FallbackService { inner, fallback: self.clone() }
+        PolicyLayer::new(self.clone()).layer(inner)
     }
 }
 
-/// A service with another answer in place of errors.
-#[derive(Debug)]
-pub struct FallbackService<S, T, E> {
-    inner: S,
-    fallback: Fallback<T, E>,
-}
-
-impl<S: Clone, T, E> Clone for FallbackService<S, T, E> {
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), fallback: self.fallback.clone() }
-    }
-}
-
-impl<S, R, T, E> Service<R> for FallbackService<S, T, E>
+impl<S, R, T, E> Policy<S, R> for Fallback<T, E>
 where
-    S: Service<R, Response = T, Error = E> + Clone + Send + 'static,
+    S: Service<R, Response = T, Error = E> + Send + 'static,
     S::Future: Send + 'static,
     R: Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
 {
-    type Response = T;
-    type Error = E;
-    type Future = BoxFuture<'static, Result<T, E>>;
-
-    /// Always: an error on the way to being ready has its fallback too.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let (mut inner, fallback) = (self.inner.clone(), self.fallback.clone());
-        Box::pin(async move { fallback.call(async move { inner.ready().await?.call(request).await }).await })
+    /// An error on the way to being ready has its fallback too.
+    fn around(self, mut inner: S, request: R) -> BoxFuture<'static, Result<T, E>> {
+        Box::pin(async move { self.call(async move { inner.ready().await?.call(request).await }).await })
     }
 }
 

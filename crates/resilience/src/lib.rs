@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod adaptive;
+mod around;
 mod budget;
 pub mod bulkhead;
 pub mod cache;
@@ -25,6 +26,7 @@ pub mod time_limiter;
 mod verdict;
 
 pub use adaptive::AdaptiveLimit;
+pub use around::{Guarded, Policy, PolicyLayer};
 pub use budget::Budget;
 pub use bulkhead::Bulkhead;
 pub use circuit_breaker::CircuitBreaker;

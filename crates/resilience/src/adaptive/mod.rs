@@ -12,7 +12,7 @@ mod vegas;
 pub use aimd::Aimd;
 pub use config::{AdaptiveConfig, Kind};
 pub use gradient::Gradient;
-pub use layer::{AdaptiveLayer, AdaptiveService};
+pub use layer::AdaptiveLayer;
 pub use limiter::{AdaptiveLimit, Ended, Pass};
 pub use vegas::Vegas;
 

@@ -6,6 +6,6 @@ mod permits;
 mod pool;
 
 pub use config::{BulkheadConfig, ThreadPoolBulkheadConfig};
-pub use layer::{BulkheadLayer, BulkheadService};
+pub use layer::BulkheadLayer;
 pub use permits::{Bulkhead, Event, Slot};
 pub use pool::Pool;

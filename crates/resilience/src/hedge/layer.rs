@@ -1,42 +1,15 @@
 //! Hedging around a tower service whose requests can be made again.
 
-use std::task::{Context, Poll};
-
 use futures_util::future::BoxFuture;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Service, ServiceExt};
 
 use super::state::Hedge;
+use crate::around::{Policy, PolicyLayer};
 
 /// Makes a service's slow calls once more.
-#[derive(Debug, Clone)]
-pub struct HedgeLayer {
-    hedge: Hedge,
-}
+pub type HedgeLayer = PolicyLayer<Hedge>;
 
-impl HedgeLayer {
-    /// With this hedging.
-    #[must_use]
-    pub const fn new(hedge: Hedge) -> Self {
-        Self { hedge }
-    }
-}
-
-impl<S> Layer<S> for HedgeLayer {
-    type Service = HedgeService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        HedgeService { inner, hedge: self.hedge.clone() }
-    }
-}
-
-/// A service whose slow calls are made once more.
-#[derive(Debug, Clone)]
-pub struct HedgeService<S> {
-    inner: S,
-    hedge: Hedge,
-}
-
-impl<S, R> Service<R> for HedgeService<S>
+impl<S, R> Policy<S, R> for Hedge
 where
     S: Service<R> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -44,24 +17,13 @@ where
     S::Error: Send + 'static,
     R: Clone + Send + Sync + 'static,
 {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
-
-    /// Always: each attempt waits for a clone of the service to be ready.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let (inner, hedge) = (self.inner.clone(), self.hedge.clone());
+    fn around(self, inner: S, request: R) -> BoxFuture<'static, Result<S::Response, S::Error>> {
         Box::pin(async move {
-            hedge
-                .call(|_| {
-                    let (mut inner, request) = (inner.clone(), request.clone());
-                    async move { inner.ready().await?.call(request).await }
-                })
-                .await
+            self.call(|_| {
+                let (mut inner, request) = (inner.clone(), request.clone());
+                async move { inner.ready().await?.call(request).await }
+            })
+            .await
         })
     }
 }

@@ -7,5 +7,5 @@ mod layer;
 mod state;
 
 pub use config::HedgeConfig;
-pub use layer::{HedgeLayer, HedgeService};
+pub use layer::HedgeLayer;
 pub use state::{Event, Hedge};

@@ -6,5 +6,5 @@ mod limiter;
 mod state;
 
 pub use config::RateLimiterConfig;
-pub use layer::{RateLimiterLayer, RateLimiterService};
+pub use layer::RateLimiterLayer;
 pub use limiter::{Event, RateLimiter};
