@@ -98,15 +98,7 @@ impl Server {
     }
 
     fn threads(&self) -> Duration {
-        let mut nanos = 0;
-        for pid in self.pids() {
-            for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-                let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-                nanos +=
-                    text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
-            }
-        }
-        Duration::from_nanos(nanos)
+        self.pids().into_iter().map(wellspring_test_support::process::cpu_time).sum()
     }
 
     /// Resident memory in MiB: now, and at its highest.

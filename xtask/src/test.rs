@@ -13,7 +13,7 @@ const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
 /// Test programs of `tests/`, by part.
 const PLATFORM: &[&str] =
-    &["platform_bad_input", "gateway_yaml", "whole_platform", "startup", "registry_load"];
+    &["platform_bad_input", "gateway_yaml", "whole_platform", "startup", "registry_load", "registry_peers"];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &["interop_spring", "interop_migration", "interop_clients", "interop_bus"];
 

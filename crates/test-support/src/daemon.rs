@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::process::{Guard, resident_kib};
+use crate::process::{Guard, cpu_time, resident_kib};
 use crate::{binaries, http1, port};
 
 /// Health that is bad for this long is not about to become good.
@@ -238,6 +238,11 @@ impl Daemon {
 
     pub fn resident_kib(&self) -> Option<u64> {
         resident_kib(self.guard.id())
+    }
+
+    /// What it has used so far.
+    pub fn cpu_time(&self) -> Duration {
+        cpu_time(self.guard.id())
     }
 
     pub fn id(&self) -> u32 {

@@ -86,6 +86,16 @@ pub fn terminate(id: i32) {
     }
 }
 
+/// CPU time that the threads of a process have used so far, from the scheduler.
+pub fn cpu_time(id: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let nanos = tasks.map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()).unwrap_or_default()
+    });
+    Duration::from_nanos(nanos.sum())
+}
+
 /// Resident memory of a process in KiB, from /proc.
 pub fn resident_kib(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
