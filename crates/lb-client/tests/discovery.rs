@@ -22,6 +22,10 @@ fn client(url: &str, more: &[(&str, &str)]) -> Client {
     Client::from_env(&env(&pairs), &Meters::default()).unwrap()
 }
 
+fn client_of(fake: &Fake, more: &[(&str, &str)]) -> Client {
+    client(&format!("{}/eureka/", fake.url()), more)
+}
+
 fn instance(app: &str, id: &str, port: u16, status: &str, action: &str) -> String {
     format!(
         r#"{{"instanceId":"{id}","app":"{app}","hostName":"127.0.0.1","ipAddr":"127.0.0.1","status":"{status}",
@@ -39,6 +43,14 @@ fn list(hashcode: &str, app: &str, instances: &[String]) -> String {
     )
 }
 
+/// A registry that knows one instance of `orders`, by the id `a`.
+async fn one_order() -> Fake {
+    let fake = Fake::start().await;
+    let known = list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]);
+    fake.answers("GET /eureka/apps/", 200, &known);
+    fake
+}
+
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     until_some(what, LIMIT, async || done().then_some(())).await;
 }
@@ -49,14 +61,9 @@ fn ids(client: &Client, service: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn everything_once_then_deltas() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
+    let fake = one_order().await;
     fake.answers("GET /eureka/apps/delta", 200, &list("UP_1_", "ORDERS", &[]));
-    let client = client(&format!("{}/eureka/", fake.url()), &[]);
+    let client = client_of(&fake, &[]);
     until("the list", || ids(&client, "orders") == ["a"]).await;
     assert_eq!(client.discovery().services(), ["orders"]);
     let added = instance("ORDERS", "b", 2, "UP", "ADDED");
@@ -68,14 +75,9 @@ async fn everything_once_then_deltas() {
 
 #[tokio::test]
 async fn a_hash_code_that_differs_fetches_everything() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
+    let fake = one_order().await;
     fake.answers("GET /eureka/apps/delta", 200, &list("UP_7_", "ORDERS", &[]));
-    let client = client(&format!("{}/eureka/", fake.url()), &[]);
+    let client = client_of(&fake, &[]);
     until("full fetches", || {
         fake.asked().iter().filter(|asked| asked.line == "GET /eureka/apps/").count() >= 2
     })
@@ -88,19 +90,14 @@ async fn only_instances_that_are_up_are_listed() {
     let fake = Fake::start().await;
     let both = [instance("ORDERS", "a", 1, "DOWN", "ADDED"), instance("ORDERS", "b", 2, "UP", "ADDED")];
     fake.answers("GET /eureka/apps/", 200, &list("DOWN_1_UP_1_", "ORDERS", &both));
-    let client = client(&format!("{}/eureka/", fake.url()), &[]);
+    let client = client_of(&fake, &[]);
     until("the list", || ids(&client, "orders") == ["b"]).await;
 }
 
 #[tokio::test]
 async fn the_last_list_is_kept_while_the_registry_is_away() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
-    let client = client(&format!("{}/eureka/", fake.url()), &[]);
+    let fake = one_order().await;
+    let client = client_of(&fake, &[]);
     until("the list", || ids(&client, "orders") == ["a"]).await;
     for status in [500, 503, 401] {
         fake.answers("GET /eureka/apps/", status, "");
@@ -116,13 +113,8 @@ async fn the_last_list_is_kept_while_the_registry_is_away() {
 
 #[tokio::test]
 async fn a_full_list_that_is_no_list_changes_nothing() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
-    let client = client(&format!("{}/eureka/", fake.url()), &[("eureka.client.disable-delta", "true")]);
+    let fake = one_order().await;
+    let client = client_of(&fake, &[("eureka.client.disable-delta", "true")]);
     until("the list", || ids(&client, "orders") == ["a"]).await;
     fake.answers("GET /eureka/apps/", 200, "<html>proxy error</html>");
     let before = fake.asked().len();
@@ -133,13 +125,8 @@ async fn a_full_list_that_is_no_list_changes_nothing() {
 
 #[tokio::test]
 async fn watchers_hear_of_each_change() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
-    let client = client(&format!("{}/eureka/", fake.url()), &[]);
+    let fake = one_order().await;
+    let client = client_of(&fake, &[]);
     let mut watched = client.discovery().watch("orders");
     let list = tokio::time::timeout(LIMIT, watched.wait_for(|list| !list.is_empty())).await.unwrap().unwrap();
     assert_eq!(list[0].uri(), "http://127.0.0.1:1");
@@ -154,14 +141,9 @@ async fn a_registry_that_must_answer_stops_the_start() {
 
 #[tokio::test]
 async fn a_registry_that_pushes_is_not_asked() {
-    let fake = Fake::start().await;
-    let a = instance("ORDERS", "a", 1, "UP", "ADDED");
-    fake.answers("GET /eureka/apps/", 200, &list("UP_1_", "ORDERS", std::slice::from_ref(&a)));
+    let fake = one_order().await;
     let events = fake.streams("/eureka/watch");
-    let client = client(
-        &format!("{}/eureka/", fake.url()),
-        &[("eureka.client.registry-fetch-interval-seconds", "30")],
-    );
+    let client = client_of(&fake, &[("eureka.client.registry-fetch-interval-seconds", "30")]);
     until("the list", || ids(&client, "orders") == ["a"]).await;
     until("the stream", || fake.count("GET /eureka/watch") == 1).await;
     let added = instance("ORDERS", "b", 2, "UP", "ADDED");
@@ -178,13 +160,8 @@ async fn a_registry_that_pushes_is_not_asked() {
 
 #[tokio::test]
 async fn a_registry_that_comes_back_empty_does_not_empty_the_list() {
-    let fake = Fake::start().await;
-    fake.answers(
-        "GET /eureka/apps/",
-        200,
-        &list("UP_1_", "ORDERS", &[instance("ORDERS", "a", 1, "UP", "ADDED")]),
-    );
-    let client = client(&format!("{}/eureka/", fake.url()), &[("eureka.client.disable-delta", "true")]);
+    let fake = one_order().await;
+    let client = client_of(&fake, &[("eureka.client.disable-delta", "true")]);
     until("the list", || ids(&client, "orders") == ["a"]).await;
     let port = fake.address.port();
     fake.answers("GET /eureka/apps/", 500, "");
