@@ -12,8 +12,10 @@ use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::{Problem, codes};
 use wellspring_wire::Millis;
 
+use crate::access::Access;
 use crate::config::{Config, millis};
 use crate::dashboard::About;
+use crate::dns;
 use crate::http::Api;
 use crate::metrics;
 use crate::peers::join::join;
@@ -44,13 +46,16 @@ async fn build(context: Context) -> anyhow::Result<Service> {
         let period = Duration::from_secs(config.server.remote_region_registry_fetch_interval.max(1));
         context.tasks.spawn(region::run(Arc::clone(&node), client(Options::default())?, period));
     }
-    let known = remember(&context, &config, &node).await?;
+    let access = Access::from_env(&context.env, &config.access)?;
+    warn_when_open(&context, &access);
+    let known = remember(&context, &config, &access, &node).await?;
     join(&context, &config, &node, &own.host_name, known).await?;
+    dns::start(&context, &config.dns, &node, &own.ip_addr).await?;
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
     context.admin.show_services(crate::admin::Registered(Arc::clone(&node)));
     let about = About { config, own, started: Millis::now() };
-    let api = Api::new(node, Arc::new(about), context.tasks.draining());
+    let api = Api::new(node, Arc::new(about), access, context.tasks.draining());
     Ok(Service::new(move |request| {
         let api = api.clone();
         async move { api.answer(request).await }
@@ -58,11 +63,16 @@ async fn build(context: Context) -> anyhow::Result<Service> {
 }
 
 /// Starts the event log and begins with what was known before, when there is a directory for it; how much that was.
-async fn remember(context: &Context, config: &Config, node: &Arc<Node>) -> anyhow::Result<usize> {
+async fn remember(
+    context: &Context,
+    config: &Config,
+    access: &Access,
+    node: &Arc<Node>,
+) -> anyhow::Result<usize> {
     let Some(directory) = config.record.state_directory.clone() else { return Ok(0) };
     let ended = context.tasks.token();
     let settings = config.record.event_log.clone();
-    let (log, writer) = EventLog::open(&directory, settings.clone(), ended.clone())
+    let (log, writer) = EventLog::open(&directory, settings.clone(), access.names(), ended.clone())
         .await
         .with_context(|| format!("wellspring.registry.state-directory {}", directory.display()))?;
     let known = record::load(node, &directory).await;
@@ -70,6 +80,18 @@ async fn remember(context: &Context, config: &Config, node: &Arc<Node>) -> anyho
     context.tasks.spawn_to_end(writer);
     context.tasks.spawn_to_end(record::keep(Arc::clone(node), directory, settings, ended));
     Ok(known)
+}
+
+/// As the original is open, so are we; other machines are another matter.
+fn warn_when_open(context: &Context, access: &Access) {
+    let certified =
+        context.env.get("server.ssl.client-auth").is_some_and(|auth| auth.eq_ignore_ascii_case("need"));
+    if access.is_open() && !certified && !context.local_addr.ip().is_loopback() {
+        tracing::warn!(
+            address = %context.local_addr,
+            "anybody who reaches this address can change the registry: set wellspring.registry.access.users or server.address"
+        );
+    }
 }
 
 fn every(period: Duration) -> Interval {

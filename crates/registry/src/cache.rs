@@ -4,61 +4,19 @@
 //! version is the one it was made of. Readers of a current entry take no lock.
 
 use std::collections::HashMap;
-use std::io::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use parking_lot::{Mutex, RwLock};
+use wellspring_wire::Millis;
 use wellspring_wire::eureka::Form;
 
+use crate::payload::Payload;
 use crate::view::{Format, Part, Whole};
 
 /// Names that are remembered; beyond that the table starts anew.
 const PARTS: usize = 4096;
-
-/// An encoded list.
-#[derive(Debug)]
-pub struct Payload {
-    /// The version it shows; moved on when a later version is known to look the same.
-    version: AtomicU64,
-    plain: Bytes,
-    gzip: OnceLock<Bytes>,
-}
-
-impl Payload {
-    fn new(version: u64, plain: Vec<u8>) -> Arc<Self> {
-        Arc::new(Self { version: AtomicU64::new(version), plain: plain.into(), gzip: OnceLock::new() })
-    }
-
-    pub fn plain(&self) -> Bytes {
-        self.plain.clone()
-    }
-
-    /// Compressed at the first call; whoever asks meanwhile waits for that one.
-    pub fn gzip(&self) -> Bytes {
-        self.gzip.get_or_init(|| gzip(&self.plain)).clone()
-    }
-
-    /// The registry's version that it shows.
-    pub fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
-    }
-
-    fn shows(&self, version: u64) -> bool {
-        self.version.load(Ordering::Acquire) == version
-    }
-}
-
-fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 16 + 64), Compression::new(6));
-    // Writing to a vector does not fail; if it ever did, a truncated stream would be refused by every reader.
-    let written = encoder.write_all(plain).and_then(|()| encoder.finish());
-    written.map(Bytes::from).unwrap_or_default()
-}
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -73,28 +31,27 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The list as of `version` or later. `build` says which version it encoded.
+    /// The list as of `version` or later, made at `since` or later. `build` gets the one before.
     pub fn whole(
         &self,
-        whole: Whole,
-        format: Format,
-        form: Form,
+        (whole, format, form): (Whole, Format, Form),
         version: u64,
-        build: impl FnOnce() -> (u64, Vec<u8>),
+        since: Millis,
+        build: impl FnOnce(Option<&Payload>) -> Payload,
     ) -> Arc<Payload> {
         let slot = self.slot(whole, format, form);
-        if let Some(payload) = slot.current.load_full().filter(|payload| payload.shows(version)) {
-            return payload;
+        let current = slot.current.load();
+        if let Some(payload) = current.as_ref().filter(|one| one.version() == version && one.at() >= since) {
+            return Arc::clone(payload);
         }
+        drop(current);
         let _turn = slot.building.lock();
+        let before = slot.current.load_full();
         // Whoever had the turn before may have built what we need, or better.
-        if let Some(payload) = slot.current.load_full()
-            && payload.version.load(Ordering::Acquire) >= version
-        {
-            return payload;
+        if let Some(payload) = before.as_ref().filter(|one| one.version() >= version && one.at() >= since) {
+            return Arc::clone(payload);
         }
-        let (version, bytes) = build();
-        let payload = Payload::new(version, bytes);
+        let payload = Arc::new(build(before.as_deref()));
         slot.current.store(Some(Arc::clone(&payload)));
         payload
     }
@@ -115,32 +72,33 @@ impl Cache {
         }
     }
 
-    /// The list as of `version`, if it is there. `unchanged` tells whether an entry made at an earlier version still holds.
+    /// The list as of `version`, made at `since` or later, if it is there. `unchanged` tells whether an entry made at an
+    /// earlier version still holds.
     pub fn part(
         &self,
         key: &(Part, Format, Form),
         version: u64,
+        since: Millis,
         unchanged: impl FnOnce(u64) -> bool,
     ) -> Option<Bytes> {
-        let payload = self.parts.read().get(key).cloned()?;
-        let made = payload.version.load(Ordering::Acquire);
+        let payload = self.parts.read().get(key).filter(|payload| payload.at() >= since).cloned()?;
+        let made = payload.version();
         if made != version {
             if !unchanged(made) {
                 return None;
             }
-            payload.version.fetch_max(version, Ordering::AcqRel);
+            payload.moved_on(version);
         }
         Some(payload.plain())
     }
 
-    pub fn keep_part(&self, key: (Part, Format, Form), version: u64, bytes: Vec<u8>) -> Bytes {
-        let payload = Payload::new(version, bytes);
+    pub fn keep_part(&self, key: (Part, Format, Form), payload: Payload) -> Bytes {
         let plain = payload.plain();
         let mut parts = self.parts.write();
         if parts.len() >= PARTS {
             parts.clear();
         }
-        parts.insert(key, payload);
+        parts.insert(key, Arc::new(payload));
         plain
     }
 
@@ -152,48 +110,45 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
-    fn text(version: u64) -> (u64, Vec<u8>) {
-        (version, version.to_string().into_bytes())
+    fn payload(version: u64, at: i64) -> Payload {
+        Payload::of_bytes(version, version.to_string().into_bytes(), Millis(at))
     }
 
     #[test]
     fn a_list_is_built_once_per_version() {
         let cache = Cache::default();
+        let json = (Whole::Apps, Format::Json, Form::Full);
         let get =
-            |version| cache.whole(Whole::Apps, Format::Json, Form::Full, version, || text(version)).plain();
-        assert_eq!(get(1), "1");
-        let same = cache.whole(Whole::Apps, Format::Json, Form::Full, 1, || panic!("built already"));
+            |version, since| cache.whole(json, version, Millis(since), |_| payload(version, since)).plain();
+        assert_eq!(get(1, 0), "1");
+        let same = cache.whole(json, 1, Millis(0), |_| panic!("built already"));
         assert_eq!(same.plain(), "1");
-        assert_eq!(get(2), "2");
-        let other = cache.whole(Whole::Apps, Format::Xml, Form::Full, 2, || text(7));
+        assert_eq!(get(2, 0), "2");
+        let other = cache.whole((Whole::Apps, Format::Xml, Form::Full), 2, Millis(0), |_| payload(7, 0));
         assert_eq!(other.plain(), "7");
-    }
-
-    #[test]
-    fn compressed_bytes_are_the_plain_ones() {
-        let cache = Cache::default();
-        let payload = cache.whole(Whole::Delta, Format::Xml, Form::Compact, 3, || (3, vec![b'x'; 10_000]));
-        let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(&payload.gzip()[..]).read_to_end(&mut plain).unwrap();
-        assert_eq!(plain, payload.plain());
-        assert!(payload.gzip().len() < 200);
+        let mut again = false;
+        cache.whole(json, 2, Millis(5), |before| {
+            again = before.is_some();
+            payload(2, 5)
+        });
+        assert!(again, "too old, and made anew from the one before");
     }
 
     #[test]
     fn an_unchanged_application_outlives_versions() {
         let cache = Cache::default();
         let key = (Part::App("A".into()), Format::Json, Form::Full);
-        assert_eq!(cache.part(&key, 1, |_| true), None);
-        cache.keep_part(key.clone(), 1, b"a".to_vec());
-        assert_eq!(cache.part(&key, 1, |_| panic!("current")).unwrap(), "a");
-        assert_eq!(cache.part(&key, 5, |made| made == 1).unwrap(), "a");
-        assert_eq!(cache.part(&key, 5, |_| panic!("moved on")).unwrap(), "a");
-        assert_eq!(cache.part(&key, 6, |_| false), None);
+        let part = |version, unchanged: &dyn Fn(u64) -> bool| cache.part(&key, version, Millis(0), unchanged);
+        assert_eq!(part(1, &|_| true), None);
+        cache.keep_part(key.clone(), payload(1, 0));
+        assert_eq!(part(1, &|_| panic!("current")).unwrap(), "1");
+        assert_eq!(part(5, &|made| made == 1).unwrap(), "1");
+        assert_eq!(part(5, &|_| panic!("moved on")).unwrap(), "1");
+        assert_eq!(part(6, &|_| false), None);
+        assert_eq!(cache.part(&key, 5, Millis(1), |_| true), None, "too old");
         cache.forget("A");
-        assert_eq!(cache.part(&key, 5, |_| true), None);
+        assert_eq!(part(5, &|_| true), None);
     }
 }

@@ -1,16 +1,19 @@
 //! A Eureka registry.
 
+pub mod access;
 mod admin;
 mod app;
 pub mod cache;
 mod clock;
 pub mod config;
 pub mod dashboard;
+pub mod dns;
 pub mod feed;
 pub mod http;
 pub mod invalid;
 mod metrics;
 pub mod node;
+pub mod payload;
 pub mod peers;
 pub mod rate_limit;
 pub mod record;

@@ -14,8 +14,10 @@ use wellspring_wire::eureka::{
 };
 
 use crate::Clock;
-use crate::cache::{Cache, Payload};
+use crate::access::UserId;
+use crate::cache::Cache;
 use crate::feed::Feed;
+use crate::payload::{Contents, Payload};
 use crate::peers::Peers;
 use crate::peers::region::{self, NotFetched, Regions};
 use crate::record::EventLog;
@@ -35,6 +37,7 @@ pub struct Node {
     peers: Peers,
     /// How long what is no registration and no heartbeat waits for a peer.
     replication_life: Duration,
+    list_expiration: Duration,
     /// Deltas built so far: `versions__delta`.
     deltas: AtomicI64,
     clock: Clock,
@@ -49,11 +52,13 @@ pub struct Caller {
     pub peer: bool,
     /// Where the call came from; absent when nobody called.
     pub from: Option<IpAddr>,
+    /// Who it was, where users are told apart.
+    pub user: Option<UserId>,
 }
 
 impl Caller {
-    pub const CLIENT: Self = Self { peer: false, from: None };
-    pub const PEER: Self = Self { peer: true, from: None };
+    pub const CLIENT: Self = Self { peer: false, from: None, user: None };
+    pub const PEER: Self = Self { peer: true, from: None, user: None };
 }
 
 /// What became of a heartbeat.
@@ -71,6 +76,7 @@ impl Node {
         // So versions, which are the ids of events, go on after a restart.
         let version = u64::try_from(clock.now().0).unwrap_or_default().saturating_mul(1000);
         Self {
+            list_expiration: rules.list_expiration,
             state: Mutex::new(Registry::new(rules).beginning_at(version)),
             version: AtomicU64::new(version),
             delta_version: AtomicU64::new(version),
@@ -326,10 +332,35 @@ impl Node {
             Whole::Apps => &self.version,
             Whole::Delta => &self.delta_version,
         };
-        self.cache.whole(whole, format, form, version.load(Ordering::Acquire), || {
-            let (version, list) = self.snapshot(whole);
-            (version, format.applications(&list, form))
+        let now = self.clock.now();
+        let since = now - self.list_expiration;
+        self.cache.whole((whole, format, form), version.load(Ordering::Acquire), since, |earlier| {
+            let earlier = earlier.filter(|_| self.regions.is_empty());
+            if !self.regions.is_empty() {
+                let (version, list) = self.snapshot(whole);
+                return Payload::of_bytes(version, format.applications(&list, form), now);
+            }
+            let known = |name: &str| earlier.and_then(|earlier| earlier.made(name, since));
+            let contents = self.with(|state, _| {
+                let (version, number, applications) = match whole {
+                    Whole::Apps => (state.version(), 1, state.applications_since(known)),
+                    Whole::Delta => (state.delta_version(), self.next_delta(), state.delta_since(known)),
+                };
+                let hashcode = state.counts().to_string();
+                let head = Applications { version: number, hashcode, applications: Vec::new() };
+                Contents { version, head, applications, at: now }
+            });
+            Payload::new(contents, format, form, earlier)
         })
+    }
+
+    fn next_delta(&self) -> i64 {
+        self.deltas.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The core's version, without its lock.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// A list with the version that it shows. Encoding it is the caller's, outside of the lock.
@@ -341,9 +372,7 @@ impl Node {
         let (counts, mut list) = self.with(|state, _| {
             let (shown, version, applications) = match whole {
                 Whole::Apps => (state.version(), 1, state.applications()),
-                Whole::Delta => {
-                    (state.delta_version(), self.deltas.fetch_add(1, Ordering::Relaxed) + 1, state.delta())
-                }
+                Whole::Delta => (state.delta_version(), self.next_delta(), state.delta()),
             };
             let hashcode = state.counts().to_string();
             ((shown, state.counts()), Applications { version, hashcode, applications })
@@ -392,8 +421,7 @@ impl Node {
             // An id from the future is another registry's.
             return (known <= version).then(|| (version, Bytes::new()));
         }
-        let delta =
-            Applications { version: self.deltas.fetch_add(1, Ordering::Relaxed) + 1, hashcode, applications };
+        let delta = Applications { version: self.next_delta(), hashcode, applications };
         let mut out = Vec::new();
         json::write_applications(&delta, Form::Full, &mut out);
         *pushed = (known, version, out.into());
@@ -409,7 +437,9 @@ impl Node {
             }
             Part::Vip(_) | Part::SecureVip(_) => false,
         };
-        if let Some(bytes) = self.cache.part(&key, self.version.load(Ordering::Acquire), unchanged) {
+        let now = self.clock.now();
+        let since = now - self.list_expiration;
+        if let Some(bytes) = self.cache.part(&key, self.version.load(Ordering::Acquire), since, unchanged) {
             return Some(bytes);
         }
         let (version, bytes) = match &key.0 {
@@ -421,7 +451,7 @@ impl Node {
             Part::Vip(vip) => self.by_vip(format, form, |instance| instance.has_vip(vip)),
             Part::SecureVip(vip) => self.by_vip(format, form, |instance| instance.has_secure_vip(vip)),
         };
-        Some(self.cache.keep_part(key, version, bytes))
+        Some(self.cache.keep_part(key, Payload::of_bytes(version, bytes, now)))
     }
 
     fn by_vip(&self, format: Format, form: Form, passes: impl Fn(&InstanceInfo) -> bool) -> (u64, Vec<u8>) {

@@ -45,6 +45,37 @@ impl Format {
     }
 }
 
+/// Where a list is put together: what stands before, between and behind its applications.
+impl Format {
+    pub fn list_start(self, list: &Applications, form: Form, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => json::write_list_start(list, form, out),
+            Self::Xml => xml::write_list_start(list, form, out),
+        }
+    }
+
+    pub fn separator(self) -> &'static [u8] {
+        match self {
+            Self::Json => b",",
+            Self::Xml => b"",
+        }
+    }
+
+    pub fn list_element(self, application: &Application, form: Form, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => json::write_list_element(application, form, out),
+            Self::Xml => xml::write_list_element(application, form, out),
+        }
+    }
+
+    pub fn list_end(self, list: &Applications, form: Form, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => json::write_list_end(list, form, out),
+            Self::Xml => xml::write_list_end(list, form, out),
+        }
+    }
+}
+
 /// A list that many ask for again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Whole {

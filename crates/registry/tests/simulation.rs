@@ -278,8 +278,10 @@ impl World {
                 continue;
             }
             let items = flight.batch.items();
-            let answers: Vec<_> =
-                items.iter().map(|item| self.members[flight.to].node.replicated(item.clone())).collect();
+            let answers: Vec<_> = items
+                .iter()
+                .map(|item| self.members[flight.to].node.replicated(item.clone(), Caller::PEER))
+                .collect();
             if flight.lost {
                 // It arrived, the answer did not: it will come again.
                 flight.peer.finish(flight.batch, Outcome::Congested);

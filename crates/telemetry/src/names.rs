@@ -62,6 +62,8 @@ names! {
     REGISTRY_EXPIRY_ENABLED = "wellspring.registry.expiry.enabled", "", "1 while leases end, 0 while self-preservation keeps them";
     REGISTRY_REPLICATION_WAITING = "wellspring.registry.replication.waiting", "changes", "Changes that wait for a peer to take them";
     REGISTRY_REPLICATION_DROPPED = "wellspring.registry.replication.dropped", "changes", "Changes that a peer never got: too many, too old, or refused";
+    /// Tags: outcome = answered, unknown, refused.
+    REGISTRY_DNS_QUERIES = "wellspring.registry.dns.queries", "queries", "Questions to the registry's name server by outcome";
     REGISTRY_PEER_REACHABLE = "wellspring.registry.peer.reachable", "", "1 when the last attempt reached the peer, 0 when not";
     BUS_EVENTS = "wellspring.bus.events", "events", "Bus events by what became of them here";
     BUS_ACK_TIME = "wellspring.bus.ack.time", "seconds", "From a bus event to an ack of it";

@@ -18,3 +18,11 @@ pub fn time(short: Duration, full: Duration) -> Duration {
 pub fn cases(short: usize, full: usize) -> usize {
     if wanted() { full } else { short }
 }
+
+/// The seed of a randomised test: that of the environment's `SEED`, to replay, else a new one. It is printed either way.
+pub fn seed() -> u64 {
+    let given = std::env::var_os("SEED").and_then(|seed| seed.to_str()?.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    println!("SEED={seed}");
+    seed
+}

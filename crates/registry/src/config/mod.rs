@@ -12,8 +12,8 @@ use wellspring_properties::{Environment, Problem};
 
 pub use server::Server;
 
-use crate::record;
 use crate::state::Rules;
+use crate::{access, dns, record};
 
 /// All settings of a registry.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub dashboard: Dashboard,
     pub opening: Opening,
     pub record: record::Settings,
+    pub dns: dns::Settings,
+    pub access: access::Settings,
     /// `server.servlet.context-path`, without a slash at the end.
     pub context_path: String,
     /// `eureka.environment` and `eureka.datacenter`, shown on the dashboard.
@@ -67,6 +69,8 @@ impl Config {
         let (opening, yet_more) = env.bind_checked::<Opening>("eureka.instance.registry");
         // Not checked for unknown keys: in one process with others, any key may stand below this prefix.
         let record = env.bind::<record::Settings>("wellspring.registry")?;
+        let dns = env.bind("wellspring.registry.dns")?;
+        let access = env.bind("wellspring.registry.access")?;
         for problem in unknown.into_iter().chain(more).chain(yet_more) {
             match no_effect::reason(&problem) {
                 Some((key, reason)) => tracing::info!(key, reason, "setting has no effect here"),
@@ -84,6 +88,8 @@ impl Config {
             dashboard: dashboard?,
             opening: opening?,
             record,
+            dns,
+            access,
             context_path: path.trim_end_matches('/').to_owned(),
             environment: text("eureka.environment", "test"),
             datacenter: text("eureka.datacenter", "default"),
@@ -118,6 +124,7 @@ impl Config {
             delta_retention: millis(server.retention_time_in_m_s_in_delta_queue),
             eviction_interval: millis(server.eviction_interval_timer_in_ms),
             wait_when_sync_empty: millis(server.wait_time_in_ms_when_sync_empty),
+            list_expiration: Duration::from_secs(server.response_cache_auto_expiration_in_seconds),
             default_open_for_traffic: self.opening.default_open_for_traffic_count,
         }
     }

@@ -6,7 +6,8 @@ use http::{HeaderValue, StatusCode};
 use wellspring_daemon::Response;
 use wellspring_wire::eureka::json;
 
-use super::{Api, BATCH_CAP, body, negotiate, reply};
+use super::{Api, BATCH_CAP, body, caller, negotiate, reply};
+use crate::Caller;
 use crate::peers::client::KIND;
 use crate::view::Format;
 
@@ -29,7 +30,10 @@ impl Api {
             }
             Ok(None) => self.error(StatusCode::INTERNAL_SERVER_ERROR, parts),
             Ok(Some(items)) => {
-                let answers: Vec<_> = items.into_iter().map(|item| self.node.replicated(item)).collect();
+                // The path itself says that a peer speaks.
+                let caller = Caller { peer: true, ..caller(parts) };
+                let answers: Vec<_> =
+                    items.into_iter().map(|item| self.node.replicated(item, caller)).collect();
                 let mut out = Vec::with_capacity(64 * answers.len() + 32);
                 json::write_batch_response(&answers, &mut out);
                 let mut response = reply::bytes(Format::Json, out);

@@ -15,11 +15,13 @@ mod watch;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 use wellspring_daemon::{Peer, Response, Template};
 
+use crate::access::{Access, Intent};
 use crate::dashboard::About;
 use crate::node::{Caller, Node};
 use crate::rate_limit::RateLimit;
@@ -37,15 +39,23 @@ pub struct Api {
     node: Arc<Node>,
     about: Arc<About>,
     limit: Arc<RateLimit>,
+    access: Arc<Access>,
     templates: Arc<[Arc<str>; path::KINDS]>,
     /// Cancelled when endless answers should end.
     draining: CancellationToken,
 }
 
 impl Api {
-    pub fn new(node: Arc<Node>, about: Arc<About>, draining: CancellationToken) -> Self {
+    pub fn new(node: Arc<Node>, about: Arc<About>, access: Access, draining: CancellationToken) -> Self {
         let limit = Arc::new(RateLimit::new(&about.config.server));
-        Self { node, about, limit, templates: Arc::new(path::templates()), draining }
+        Self {
+            node,
+            about,
+            limit,
+            access: Arc::new(access),
+            templates: Arc::new(path::templates()),
+            draining,
+        }
     }
 
     /// Shown in error pages; the frame has taken it off the path.
@@ -57,8 +67,18 @@ impl Api {
     where
         B: http_body::Body<Data = Bytes> + Send,
     {
-        let (parts, body) = request.into_parts();
-        let Some(resource) = Resource::parse(parts.uri.path()) else {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.clone();
+        let resource = Resource::parse(path.path());
+        let intent = resource.as_ref().map_or(Intent::Read, |resource| intent(resource, &parts));
+        match self.access.admit(intent, &parts.headers) {
+            Ok(None) => {}
+            Ok(Some(user)) => {
+                parts.extensions.insert(user);
+            }
+            Err(status) => return self.refused(status, &parts),
+        }
+        let Some(resource) = resource else {
             if let Some(page) = self.page(&parts) {
                 return page;
             }
@@ -118,14 +138,45 @@ impl Api {
         }
     }
 
+    /// Says which credentials would do.
+    fn refused(&self, status: StatusCode, parts: &Parts) -> Response {
+        let from = parts.extensions.get::<Peer>().map(|peer| peer.remote.ip());
+        tracing::warn!(?from, method = %parts.method, path = parts.uri.path(), %status, "call was refused");
+        let mut response = self.error(status, parts);
+        if status == StatusCode::UNAUTHORIZED {
+            let headers = response.headers_mut();
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Realm\""));
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
     fn error(&self, status: StatusCode, parts: &Parts) -> Response {
         reply::error(status, self.context_path(), parts)
     }
 }
 
+/// What a request would do, if it is let.
+fn intent<'a>(resource: &'a Resource<'_>, parts: &Parts) -> Intent<'a> {
+    if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Intent::Read;
+    }
+    match resource.app() {
+        Some(app) if !is_peer(parts) => Intent::Write(app),
+        // Whoever passes a call on as a peer is believed more than a client is.
+        _ => Intent::Replicate,
+    }
+}
+
 /// A peer says so with exactly this header.
+fn is_peer(parts: &Parts) -> bool {
+    parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true")
+}
+
 fn caller(parts: &Parts) -> Caller {
-    let replicated =
-        parts.headers.get("x-netflix-discovery-replication").is_some_and(|value| value == "true");
-    Caller { peer: replicated, from: parts.extensions.get::<Peer>().map(|peer| peer.remote.ip()) }
+    Caller {
+        peer: is_peer(parts),
+        from: parts.extensions.get::<Peer>().map(|peer| peer.remote.ip()),
+        user: parts.extensions.get().copied(),
+    }
 }

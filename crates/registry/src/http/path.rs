@@ -69,6 +69,17 @@ impl<'a> Resource<'a> {
         next().is_none().then_some(resource)
     }
 
+    /// The application that a change of the resource changes.
+    pub(super) fn app(&self) -> Option<&str> {
+        match self {
+            Self::App(app)
+            | Self::Instance { app, .. }
+            | Self::Override { app, .. }
+            | Self::Metadata { app, .. } => Some(app),
+            _ => None,
+        }
+    }
+
     /// What the resource answers to; HEAD and OPTIONS come on top.
     pub(super) fn allows(&self, method: &Method) -> bool {
         match self {

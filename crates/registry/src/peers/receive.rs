@@ -10,7 +10,7 @@ use crate::node::{Beat, Caller, Node};
 
 impl Node {
     /// Applies one item; what is missing from it is a 500 of its own, the rest of the batch goes on.
-    pub fn replicated(&self, item: ReplicationInstance) -> ReplicationResponse {
+    pub fn replicated(&self, item: ReplicationInstance, caller: Caller) -> ReplicationResponse {
         let (Some(action), Some(app)) = (item.action, item.app_name.as_deref().map(str::to_uppercase)) else {
             return status(500);
         };
@@ -21,18 +21,16 @@ impl Node {
                 match why_invalid(&instance, &app) {
                     // The original's answer to an invalid instance is 200 and a line in its log.
                     Some(reason) => tracing::warn!(app, reason, "replicated registration was dropped"),
-                    None => self.register(Arc::unwrap_or_clone(instance), Caller::PEER),
+                    None => self.register(Arc::unwrap_or_clone(instance), caller),
                 }
                 status(200)
             }
-            Action::Heartbeat => {
-                match self.renew(&app, id, item.last_dirty, item.overridden(), Caller::PEER) {
-                    Beat::Renewed => status(200),
-                    Beat::Unknown => status(404),
-                    Beat::Outdated(ours) => conflict(ours),
-                }
-            }
-            Action::Cancel => known(self.cancel(&app, id, Caller::PEER)),
+            Action::Heartbeat => match self.renew(&app, id, item.last_dirty, item.overridden(), caller) {
+                Beat::Renewed => status(200),
+                Beat::Unknown => status(404),
+                Beat::Outdated(ours) => conflict(ours),
+            },
+            Action::Cancel => known(self.cancel(&app, id, caller)),
             Action::StatusUpdate => {
                 if self.instance(&app, id).is_none() {
                     return status(404);
@@ -40,7 +38,7 @@ impl Node {
                 let Some(value) = item.status.as_deref().and_then(Status::from_name) else {
                     return status(500);
                 };
-                known(self.override_status(&app, id, value, item.last_dirty, Caller::PEER))
+                known(self.override_status(&app, id, value, item.last_dirty, caller))
             }
             Action::DeleteStatusOverride => {
                 // The original reads the timestamp first and trips over its absence.
@@ -52,7 +50,7 @@ impl Node {
                 }
                 let value = item.status.as_deref().map_or(Some(Status::Unknown), Status::from_name);
                 let Some(value) = value else { return status(500) };
-                known(self.lift_override(&app, id, value, item.last_dirty, Caller::PEER))
+                known(self.lift_override(&app, id, value, item.last_dirty, caller))
             }
         }
     }

@@ -18,6 +18,7 @@ use wellspring_wire::Millis;
 
 use super::LogSettings;
 use crate::Caller;
+use crate::access::Names;
 use crate::state::Change;
 
 const QUEUE: usize = 8192;
@@ -37,6 +38,9 @@ struct Line<'a> {
     last_dirty_timestamp: Option<Millis>,
     /// `client`, `peer` or `registry`.
     by: &'static str,
+    /// The user; absent where nobody is asked who he is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<std::net::IpAddr>,
 }
@@ -46,6 +50,7 @@ struct Line<'a> {
 pub struct EventLog {
     queue: mpsc::Sender<Vec<u8>>,
     lost: Arc<AtomicU64>,
+    names: Names,
 }
 
 impl EventLog {
@@ -53,6 +58,7 @@ impl EventLog {
     pub async fn open(
         directory: &Path,
         settings: LogSettings,
+        names: Names,
         ended: CancellationToken,
     ) -> std::io::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
         fs::create_dir_all(directory).await?;
@@ -62,7 +68,7 @@ impl EventLog {
         let lost = Arc::new(AtomicU64::new(0));
         let writer =
             Writer { path, old: directory.join(OLD_NAME), file, size, settings, lost: Arc::clone(&lost) };
-        Ok((Self { queue, lost }, writer.run(lines, ended)))
+        Ok((Self { queue, lost, names }, writer.run(lines, ended)))
     }
 
     pub fn record(&self, change: &Change, caller: Option<Caller>, at: Millis) {
@@ -81,6 +87,7 @@ impl EventLog {
                 Some(Caller { peer: false, .. }) => "client",
                 None => "registry",
             },
+            actor: caller.and_then(|caller| self.names.of(caller.user)),
             from: caller.and_then(|caller| caller.from),
         };
         let Ok(mut bytes) = serde_json::to_vec(&line) else { return };
@@ -206,7 +213,8 @@ mod tests {
     async fn written(directory: &Path, versions: std::ops::Range<u64>, max_size: u64) {
         let settings = LogSettings { max_size, max_age: Duration::from_secs(1) };
         let ended = CancellationToken::new();
-        let (log, writer) = EventLog::open(directory, settings, ended.clone()).await.unwrap();
+        let (log, writer) =
+            EventLog::open(directory, settings, Names::default(), ended.clone()).await.unwrap();
         for version in versions {
             log.record(&change(version), Some(Caller::CLIENT), Millis(1_700_000_000_000));
         }

@@ -20,6 +20,7 @@ pub use change::{Change, ChangeKind};
 pub use digest::{Digest, Healing, Line};
 pub use history::{Entry, History};
 pub use lease::Lease;
+pub use reading::{Made, Shown};
 pub use registry::{Registry, Renewed, Stamp, StatusChanged};
 pub use renewals::Renewals;
 pub use rules::Rules;

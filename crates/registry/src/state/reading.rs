@@ -2,7 +2,6 @@
 //!
 //! Reading takes `&mut self` where it brings the lease that an instance shows up to date.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,18 @@ use wellspring_wire::eureka::{Application, InstanceInfo, Status, StatusCounts};
 
 use super::registry::Registry;
 use super::{History, Lease, Renewals, Rules};
+
+/// State of an application in a list: equal while the list shows the same of it.
+pub type Made = (u64, u64);
+
+/// An application for a list that may know it already.
+#[derive(Debug)]
+pub struct Shown {
+    pub name: String,
+    pub made: Made,
+    /// Absent when it is as it was known.
+    pub instances: Option<Vec<Arc<InstanceInfo>>>,
+}
 
 impl Registry {
     /// False while a registry that started empty, and expects nobody, waits for its clients.
@@ -59,16 +70,41 @@ impl Registry {
 
     /// The instances changed lately, as they are now.
     pub fn delta(&mut self) -> Vec<Application> {
-        let mut changed: BTreeMap<&str, Vec<Arc<InstanceInfo>>> = BTreeMap::new();
-        for (app, id, removed) in self.recent.iter() {
-            let instance = match removed {
-                Some(instance) => Some(Arc::clone(instance)),
-                None => self.apps.get_mut(app).and_then(|app| app.leases.get_mut(id)).map(Lease::show),
-            };
-            changed.entry(app).or_default().extend(instance);
+        let lists = self.delta_since(|_| None).into_iter();
+        lists
+            .filter_map(|shown| Some(Application { name: shown.name, instances: shown.instances? }))
+            .collect()
+    }
+
+    /// All applications by name; of those that are as `known` says, only that they are there.
+    pub fn applications_since(&mut self, known: impl Fn(&str) -> Option<Made>) -> Vec<Shown> {
+        let apps = self.apps.iter_mut();
+        apps.map(|(name, app)| {
+            let made = (app.version, 0);
+            let instances = (known(name) != Some(made)).then(|| app.list(name, |_| true).instances);
+            Shown { name: name.clone(), made, instances }
+        })
+        .collect()
+    }
+
+    /// As [`Registry::applications_since`], of those instances that changed lately.
+    pub fn delta_since(&mut self, known: impl Fn(&str) -> Option<Made>) -> Vec<Shown> {
+        let mut lists = Vec::new();
+        for (name, recent) in self.recent.apps() {
+            let mut app = self.apps.get_mut(name);
+            let made = (app.as_ref().map_or(0, |app| app.version), recent.made);
+            let instances = (known(name) != Some(made)).then(|| {
+                let present = recent.iter().filter_map(|(id, removed)| match removed {
+                    Some(instance) => Some(Arc::clone(instance)),
+                    None => app.as_mut()?.leases.get_mut(id).map(Lease::show),
+                });
+                present.collect::<Vec<_>>()
+            });
+            if instances.as_ref().is_none_or(|instances| !instances.is_empty()) {
+                lists.push(Shown { name: name.to_owned(), made, instances });
+            }
         }
-        let lists = changed.into_iter().filter(|(_, instances)| !instances.is_empty());
-        lists.map(|(name, instances)| Application { name: name.to_owned(), instances }).collect()
+        lists
     }
 
     /// Something outside of the registry, that lists show as well, is another now.

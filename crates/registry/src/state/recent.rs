@@ -2,6 +2,7 @@
 //!
 //! A removed instance is kept as it was last; for the others the entry only says that there was a change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,17 @@ use wellspring_wire::eureka::InstanceInfo;
 
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    entries: IndexMap<(String, String), Entry>,
+    apps: BTreeMap<String, AppRecent>,
+    /// Counts what happened here, for [`AppRecent::made`].
+    count: u64,
+}
+
+/// One application's entries.
+#[derive(Debug, Default)]
+pub(super) struct AppRecent {
+    /// Greater after each change of the entries.
+    pub(super) made: u64,
+    entries: IndexMap<String, Entry>,
 }
 
 #[derive(Debug)]
@@ -31,18 +42,40 @@ impl Recent {
     }
 
     fn push(&mut self, app: &str, id: &str, entry: Entry) {
-        self.entries.insert((app.to_owned(), id.to_owned()), entry);
+        self.count += 1;
+        if !self.apps.contains_key(app) {
+            self.apps.insert(app.to_owned(), AppRecent::default());
+        }
+        if let Some(app) = self.apps.get_mut(app) {
+            app.made = self.count;
+            app.entries.insert(id.to_owned(), entry);
+        }
     }
 
     /// Drops what is older than `retention`; true when there was any.
     pub(super) fn sweep(&mut self, retention: Duration, now: Millis) -> bool {
-        let before = self.entries.len();
-        self.entries.retain(|_, entry| entry.at >= now - retention);
-        self.entries.len() != before
+        let before = self.count;
+        let count = &mut self.count;
+        self.apps.retain(|_, app| {
+            let length = app.entries.len();
+            app.entries.retain(|_, entry| entry.at >= now - retention);
+            if app.entries.len() != length {
+                *count += 1;
+                app.made = *count;
+            }
+            !app.entries.is_empty()
+        });
+        self.count != before
     }
 
-    /// Application, id and, when it is gone, the instance as it was last.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, Option<&Arc<InstanceInfo>>)> {
-        self.entries.iter().map(|((app, id), entry)| (app.as_str(), id.as_str(), entry.removed.as_ref()))
+    pub(super) fn apps(&self) -> impl Iterator<Item = (&str, &AppRecent)> {
+        self.apps.iter().map(|(name, app)| (name.as_str(), app))
+    }
+}
+
+impl AppRecent {
+    /// Id and, when it is gone, the instance as it was last.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&Arc<InstanceInfo>>)> {
+        self.entries.iter().map(|(id, entry)| (id.as_str(), entry.removed.as_ref()))
     }
 }

@@ -17,6 +17,8 @@ pub struct Rules {
     pub eviction_interval: Duration,
     /// How long a registry that started empty and expects nobody refuses lists.
     pub wait_when_sync_empty: Duration,
+    /// How old the times of leases in a list may be: renewals alone do not change it.
+    pub list_expiration: Duration,
     /// Instances assumed to renew when no peer had any.
     pub default_open_for_traffic: usize,
 }
@@ -32,6 +34,7 @@ impl Default for Rules {
             delta_retention: Duration::from_secs(180),
             eviction_interval: Duration::from_secs(60),
             wait_when_sync_empty: Duration::from_secs(300),
+            list_expiration: Duration::from_secs(180),
             default_open_for_traffic: 1,
         }
     }

@@ -13,7 +13,7 @@ pub use batch::{read_batch, read_batch_response};
 pub use list::{read_application, read_applications};
 pub use write::{
     write_application, write_applications, write_bare_instance, write_batch, write_batch_response,
-    write_instance, write_text,
+    write_instance, write_list_element, write_list_end, write_list_start, write_text,
 };
 
 use super::{DecodeError, InstanceInfo};

@@ -21,13 +21,28 @@ pub fn write_application(application: &Application, form: Form, out: &mut Vec<u8
 
 /// `{"applications":{…}}`; the compact form has the list first.
 pub fn write_applications(applications: &Applications, form: Form, out: &mut Vec<u8>) {
+    write_list_start(applications, form, out);
+    separated(&applications.applications, out, |application, out| bare_application(application, form, out));
+    write_list_end(applications, form, out);
+}
+
+/// A list up to its first application.
+pub fn write_list_start(applications: &Applications, form: Form, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"applications\":{");
     if form == Form::Full {
         header(applications, out);
         out.push(b',');
     }
     out.extend_from_slice(b"\"application\":[");
-    separated(&applications.applications, out, |application, out| bare_application(application, form, out));
+}
+
+/// An application as element of a list. Between two of them stands a comma.
+pub fn write_list_element(application: &Application, form: Form, out: &mut Vec<u8>) {
+    bare_application(application, form, out);
+}
+
+/// What follows the last application of a list.
+pub fn write_list_end(applications: &Applications, form: Form, out: &mut Vec<u8>) {
     out.push(b']');
     if form == Form::Compact {
         out.push(b',');

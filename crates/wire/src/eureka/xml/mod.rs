@@ -9,7 +9,10 @@ mod tree;
 mod write;
 
 pub use read::{read_application, read_applications, read_instance};
-pub use write::{write_application, write_applications, write_instance, write_instance_at, write_text};
+pub use write::{
+    write_application, write_applications, write_instance, write_instance_at, write_list_element,
+    write_list_end, write_list_start, write_text,
+};
 
 #[cfg(test)]
 mod tests;

@@ -22,22 +22,39 @@ pub fn write_application(application: &Application, form: Form, out: &mut Vec<u8
 
 /// `<applications>…</applications>`; the compact form has the list first.
 pub fn write_applications(applications: &Applications, form: Form, out: &mut Vec<u8>) {
+    write_list_start(applications, form, out);
+    for application in &applications.applications {
+        write_list_element(application, form, out);
+    }
+    write_list_end(applications, form, out);
+}
+
+/// A list up to its first application.
+pub fn write_list_start(applications: &Applications, form: Form, out: &mut Vec<u8>) {
     let mut writer = Writer::new(form, out);
-    let mut version = itoa::Buffer::new();
-    let version = version.format(applications.version);
     writer.open("applications");
     if form == Form::Full {
-        writer.leaf("versions__delta", version);
-        writer.leaf("apps__hashcode", &applications.hashcode);
+        list_header(&mut writer, applications);
     }
-    for application in &applications.applications {
-        application_element(&mut writer, application, form);
-    }
+}
+
+/// An application as element of a list. Nothing stands between two of them.
+pub fn write_list_element(application: &Application, form: Form, out: &mut Vec<u8>) {
+    application_element(&mut Writer::within(form, out), application, form);
+}
+
+/// What follows the last application of a list.
+pub fn write_list_end(applications: &Applications, form: Form, out: &mut Vec<u8>) {
+    let mut writer = Writer::within(form, out);
     if form == Form::Compact {
-        writer.leaf("versions__delta", version);
-        writer.leaf("apps__hashcode", &applications.hashcode);
+        list_header(&mut writer, applications);
     }
     writer.close("applications");
+}
+
+fn list_header(writer: &mut Writer<'_>, applications: &Applications) {
+    writer.number("versions__delta", applications.version);
+    writer.leaf("apps__hashcode", &applications.hashcode);
 }
 
 fn application_element(writer: &mut Writer<'_>, application: &Application, form: Form) {
@@ -169,6 +186,11 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(form: Form, out: &'a mut Vec<u8>) -> Self {
         Self { out, pretty: form == Form::Full, depth: 0, begun: false }
+    }
+
+    /// Inside of an element that was opened before.
+    fn within(form: Form, out: &'a mut Vec<u8>) -> Self {
+        Self { out, pretty: form == Form::Full, depth: 1, begun: true }
     }
 
     fn line(&mut self) {
