@@ -12,8 +12,15 @@ use crate::report::{Count, Report};
 const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 
 /// Test programs of `tests/`, by part.
-const PLATFORM: &[&str] =
-    &["platform_bad_input", "gateway_yaml", "whole_platform", "startup", "registry_load", "registry_peers"];
+const PLATFORM: &[&str] = &[
+    "platform_bad_input",
+    "gateway_yaml",
+    "whole_platform",
+    "startup",
+    "registry_load",
+    "registry_peers",
+    "registry_crash",
+];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &["interop_spring", "interop_migration", "interop_clients", "interop_bus"];
 

@@ -21,6 +21,7 @@ use crate::metrics;
 use crate::peers::join::join;
 use crate::peers::region::{self, Regions};
 use crate::record::{self, EventLog};
+use crate::response_cache::ResponseCache;
 use crate::{Clock, Node};
 
 /// What `wellspring-registry` runs.
@@ -54,8 +55,13 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
     context.admin.show_services(crate::admin::Registered(Arc::clone(&node)));
+    let stale = config.list_interval.map(|interval| Arc::new(ResponseCache::new(interval)));
+    if let Some(stale) = &stale {
+        tracing::info!(interval = ?config.list_interval.unwrap_or_default(), "stock clients get lists as old as the original's");
+        context.tasks.spawn(Arc::clone(stale).run(Arc::clone(&node)));
+    }
     let about = About { config, own, started: Millis::now() };
-    let api = Api::new(node, Arc::new(about), access, context.tasks.draining());
+    let api = Api::new(node, Arc::new(about), access, stale, context.tasks.draining());
     Ok(Service::new(move |request| {
         let api = api.clone();
         async move { api.answer(request).await }
@@ -72,9 +78,10 @@ async fn remember(
     let Some(directory) = config.record.state_directory.clone() else { return Ok(0) };
     let ended = context.tasks.token();
     let settings = config.record.event_log.clone();
-    let (log, writer) = EventLog::open(&directory, settings.clone(), access.names(), ended.clone())
+    let (log, last, writer) = EventLog::open(&directory, settings.clone(), access.names(), ended.clone())
         .await
         .with_context(|| format!("wellspring.registry.state-directory {}", directory.display()))?;
+    node.go_on_after(last);
     let known = record::load(node, &directory).await;
     node.log_to(log);
     context.tasks.spawn_to_end(writer);

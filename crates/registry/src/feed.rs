@@ -31,6 +31,12 @@ impl Feed {
         Self { ring: Mutex::new(ring), latest: watch::Sender::new(version) }
     }
 
+    /// As if everything up to this version had been forgotten.
+    pub fn begin_at(&self, version: u64) {
+        self.ring.lock().since = version;
+        self.latest.send_replace(version);
+    }
+
     /// Changes in the order of their versions.
     pub fn push(&self, changes: &[Change]) {
         let Some(last) = changes.last() else { return };

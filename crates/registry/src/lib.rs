@@ -17,6 +17,7 @@ pub mod payload;
 pub mod peers;
 pub mod rate_limit;
 pub mod record;
+pub mod response_cache;
 pub mod state;
 pub mod view;
 

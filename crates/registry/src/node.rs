@@ -103,6 +103,12 @@ impl Node {
         &self.regions
     }
 
+    /// Versions go on after `last`, also when the clock was set back since that was given out. Before anything is registered.
+    pub fn go_on_after(&self, last: u64) {
+        let version = self.with(|state, _| state.go_on_after(last));
+        self.feed.begin_at(version);
+    }
+
     /// Changes are recorded there from now on.
     pub fn log_to(&self, log: EventLog) {
         if self.log.set(log).is_err() {

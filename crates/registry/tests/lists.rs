@@ -31,6 +31,43 @@ async fn a_change_is_listed_at_once_in_every_format() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_originals_cache_stock_clients_see_old_lists_until_the_interval_ends() {
+    let node = Started::with(&[
+        ("eureka.server.use-read-only-response-cache", &true),
+        ("eureka.server.response-cache-update-interval-ms", &3000),
+    ])
+    .await;
+    // Right after the clock passed a multiple of the interval, so that none passes meanwhile.
+    node.until("a fresh interval", async || wellspring_wire::Millis::now().0 % 3000 < 300).await;
+    assert_eq!(
+        node.json("apps").await["applications"]["apps__hashcode"],
+        "",
+        "the first reader sees what is"
+    );
+    assert_eq!(node.status("apps/FOO").await, 404);
+    node.register(instance("FOO", "i1")).await;
+    assert_eq!(
+        node.json("apps").await["applications"]["apps__hashcode"],
+        "",
+        "the second what the first saw"
+    );
+    assert_eq!(node.status("apps/FOO").await, 404, "what was not there is kept too");
+    assert_eq!(
+        node.json("vips/foo").await["applications"]["apps__hashcode"],
+        "UP_1_",
+        "nobody read this one"
+    );
+    assert_eq!(node.status("apps/FOO/i1").await, 200, "single instances are never kept");
+    let ours = node.get("apps").header("x-wellspring-client", "1").send().await.unwrap();
+    assert!(ours.text().await.unwrap().contains("UP_1_"), "our own clients see what is");
+    node.until("the end of the interval", async || {
+        node.json("apps").await["applications"]["apps__hashcode"] == "UP_1_"
+            && node.status("apps/FOO").await == 200
+    })
+    .await;
+}
+
 /// The body, unpacked when it is packed.
 async fn http_text(answer: reqwest::Response) -> String {
     let packed = answer.headers().get("content-encoding").is_some();

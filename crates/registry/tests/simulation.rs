@@ -38,6 +38,8 @@ struct Service {
     next_beat: i64,
     alive: bool,
     status: Status,
+    /// Its heartbeats have arrived at its present home.
+    settled: bool,
 }
 
 /// A batch on its way there, or its answers on their way back.
@@ -94,6 +96,7 @@ impl World {
                 next_beat,
                 alive: true,
                 status: Status::Up,
+                settled: false,
             });
         }
         world
@@ -176,6 +179,7 @@ impl World {
                 }
                 self.cancelled.retain(|_, (home, _)| *home != index);
                 self.members[index] = self.member(index, size);
+                self.services.iter_mut().filter(|one| one.home == index).for_each(|one| one.settled = false);
                 let source = (0..size).find(|other| *other != index && self.connected(*other, index));
                 if let Some(source) = source {
                     let (_, list) =
@@ -194,6 +198,7 @@ impl World {
                 // Moves to another node, as clients do when theirs does not answer.
                 let (service, home) = (self.random.usize(0..self.services.len()), self.random.usize(0..size));
                 self.services[service].home = home;
+                self.services[service].settled = false;
             }
             7 => {
                 let service = self.random.usize(0..self.services.len());
@@ -201,6 +206,7 @@ impl World {
             }
             8 => {
                 let service = self.random.usize(0..self.services.len());
+                self.services[service].settled = false;
                 self.services[service].alive = false; // dies without a word
             }
             9 | 10 => {
@@ -228,6 +234,7 @@ impl World {
             return;
         }
         service.alive = false;
+        service.settled = false;
         if self.members[service.home].node.cancel("APP", &service.id, Caller::CLIENT) {
             self.cancelled.insert(service.id.clone(), (service.home, service.dirty));
         }
@@ -248,6 +255,7 @@ impl World {
                 service.dirty = now;
                 self.register(index);
             }
+            self.services[index].settled = true;
         }
     }
 
@@ -352,6 +360,15 @@ impl World {
         }
     }
 
+    /// Nobody whose heartbeats arrive is missing where they arrive.
+    fn check_living(&self) {
+        for service in self.services.iter().filter(|service| service.alive && service.settled) {
+            let found = self.members[service.home].node.with(|state, _| state.applications());
+            let known = found.iter().flat_map(|app| &app.instances).any(|one| one.id() == service.id);
+            assert!(known, "seed {}: {} beats at node {} and is gone", self.seed, service.id, service.home);
+        }
+    }
+
     /// Who was cancelled at a node does not come back there in an older state.
     fn check_resurrections(&self) {
         for (id, (home, dirty)) in &self.cancelled {
@@ -386,6 +403,7 @@ fn run(seed: u64) {
         world.step();
         if step % 100 == 0 {
             world.check_resurrections();
+            world.check_living();
         }
     }
     world.heal();

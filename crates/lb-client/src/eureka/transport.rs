@@ -136,6 +136,8 @@ impl Transport {
     ) -> Result<Reply, TransportError> {
         let mut request =
             self.request(server, method.clone(), path, query).header(ACCEPT, "application/json");
+        // A registry of our own kind knows by it that this client wants no list from a cache.
+        request = request.header("X-Wellspring-Client", env!("CARGO_PKG_VERSION"));
         if let Some(accept) = self.accept.as_ref().filter(|_| *method == Method::GET) {
             request = request.header("X-Eureka-Accept", accept);
         }

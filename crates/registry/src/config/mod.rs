@@ -24,6 +24,8 @@ pub struct Config {
     pub record: record::Settings,
     pub dns: dns::Settings,
     pub access: access::Settings,
+    /// How old lists may be for stock clients, where the original's cache was asked for.
+    pub list_interval: Option<Duration>,
     /// `server.servlet.context-path`, without a slash at the end.
     pub context_path: String,
     /// `eureka.environment` and `eureka.datacenter`, shown on the dashboard.
@@ -84,6 +86,7 @@ impl Config {
         let path = env.get("server.servlet.context-path").unwrap_or_default();
         let text = |key: &str, default: &str| env.get(key).unwrap_or_else(|| default.to_owned());
         Ok(Self {
+            list_interval: server.list_interval(env),
             server,
             dashboard: dashboard?,
             opening: opening?,
@@ -162,6 +165,23 @@ mod tests {
         ] {
             let config = bind(&format!("eureka.server.{key}: 4000")).await.unwrap();
             assert_eq!(config.rules("").delta_retention, Duration::from_secs(4), "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_are_fresh_unless_the_originals_cache_is_asked_for() {
+        for (yaml, seconds) in [
+            ("eureka.server.enable-self-preservation: true", None),
+            ("eureka.server.use-read-only-response-cache: true", Some(30)),
+            ("eureka.server.useReadOnlyResponseCache: true", Some(30)),
+            ("eureka.server.response-cache-update-interval-ms: 5000", Some(5)),
+            (
+                "eureka.server: {use-read-only-response-cache: false, response-cache-update-interval-ms: 5000}",
+                None,
+            ),
+        ] {
+            let config = bind(yaml).await.unwrap();
+            assert_eq!(config.list_interval, seconds.map(Duration::from_secs), "{yaml}");
         }
     }
 

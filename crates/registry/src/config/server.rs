@@ -1,9 +1,12 @@
 //! `eureka.server`. Numbers are in the unit that the key names.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use wellspring_properties::Environment;
+
+use super::millis;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -17,7 +20,7 @@ pub struct Server {
     /// Absent: 5 when the node registers with its peers, else 0.
     pub registry_sync_retries: Option<u32>,
     pub registry_sync_retry_wait_ms: u64,
-    /// Lists are never stale here, so there is nothing to switch off.
+    /// Of consequence only where it, or the interval, is set: see [`Server::list_interval`].
     pub use_read_only_response_cache: bool,
     pub response_cache_update_interval_ms: u64,
     pub response_cache_auto_expiration_in_seconds: u64,
@@ -93,9 +96,14 @@ impl Default for Server {
     }
 }
 
-const FRESH: &str = "lists always show the present state";
-
 impl Server {
+    /// How old lists may be for stock clients. `None`, they are fresh, unless the configuration asks for the original's cache.
+    pub(super) fn list_interval(&self, env: &Environment) -> Option<Duration> {
+        let keys = ["use-read-only-response-cache", "response-cache-update-interval-ms"];
+        let set = keys.iter().any(|key| env.contains(&format!("eureka.server.{key}")));
+        (self.use_read_only_response_cache && set).then(|| millis(self.response_cache_update_interval_ms))
+    }
+
     /// Keys that are set and of no consequence, with the reason.
     pub(super) fn ignored(&self, env: &Environment) -> Vec<(&'static str, &'static str)> {
         let mut ignored = Vec::new();
@@ -104,11 +112,9 @@ impl Server {
                 ignored.push((key, reason));
             }
         };
-        if self.use_read_only_response_cache {
-            set("eureka.server.use-read-only-response-cache", FRESH);
+        if !self.use_read_only_response_cache {
+            set("eureka.server.response-cache-update-interval-ms", "use-read-only-response-cache is false");
         }
-        set("eureka.server.response-cache-update-interval-ms", FRESH);
-        set("eureka.server.response-cache-auto-expiration-in-seconds", FRESH);
         if self.enable_replicated_request_compression {
             set(
                 "eureka.server.enable-replicated-request-compression",

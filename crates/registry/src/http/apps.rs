@@ -9,6 +9,7 @@ use super::query::Query;
 use super::{Api, negotiate, reply};
 use crate::peers::region::NotFetched;
 use crate::rate_limit::Fetch;
+use crate::response_cache::ResponseCache;
 use crate::view::{Part, Whole};
 
 impl Api {
@@ -30,6 +31,7 @@ impl Api {
             return self.error(StatusCode::FORBIDDEN, parts);
         }
         let form = negotiate::form(&parts.headers);
+        let stale = self.stale.as_ref().filter(|_| ResponseCache::serves(&parts.headers));
         let part = match resource {
             Resource::App(app) => Part::App(app.clone().into_owned()),
             Resource::Vip(vip) => Part::Vip(vip.clone().into_owned()),
@@ -45,14 +47,21 @@ impl Api {
                         Err(NotFetched) => self.error(StatusCode::FORBIDDEN, parts),
                     };
                 }
-                let payload = self.node.whole(whole, format, form);
+                let payload = match stale {
+                    Some(stale) => stale.whole(&self.node, whole, format, form),
+                    None => self.node.whole(whole, format, form),
+                };
                 if negotiate::takes_gzip(&parts.headers) {
                     return reply::gzipped(format, payload.gzip());
                 }
                 return reply::bytes(format, payload.plain());
             }
         };
-        match self.node.part(part, format, form) {
+        let part = match stale {
+            Some(stale) => stale.part(&self.node, part, format, form),
+            None => self.node.part(part, format, form),
+        };
+        match part {
             Some(bytes) => reply::bytes(format, bytes),
             None => self.error(StatusCode::NOT_FOUND, parts),
         }

@@ -25,6 +25,7 @@ use crate::access::{Access, Intent};
 use crate::dashboard::About;
 use crate::node::{Caller, Node};
 use crate::rate_limit::RateLimit;
+use crate::response_cache::ResponseCache;
 use path::Resource;
 use query::Query;
 
@@ -40,20 +41,28 @@ pub struct Api {
     about: Arc<About>,
     limit: Arc<RateLimit>,
     access: Arc<Access>,
+    /// The original's cache, where it was asked for.
+    stale: Option<Arc<ResponseCache>>,
     templates: Arc<[Arc<str>; path::KINDS]>,
     /// Cancelled when endless answers should end.
     draining: CancellationToken,
 }
 
 impl Api {
-    pub fn new(node: Arc<Node>, about: Arc<About>, access: Access, draining: CancellationToken) -> Self {
-        let limit = Arc::new(RateLimit::new(&about.config.server));
+    pub fn new(
+        node: Arc<Node>,
+        about: Arc<About>,
+        access: Access,
+        stale: Option<Arc<ResponseCache>>,
+        draining: CancellationToken,
+    ) -> Self {
         Self {
+            limit: Arc::new(RateLimit::new(&about.config.server)),
+            templates: Arc::new(path::templates()),
+            access: Arc::new(access),
             node,
             about,
-            limit,
-            access: Arc::new(access),
-            templates: Arc::new(path::templates()),
+            stale,
             draining,
         }
     }

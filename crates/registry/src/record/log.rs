@@ -1,7 +1,7 @@
 //! The event log: one JSON line per change, append-only, bounded by size and age.
 //!
 //! Writing never waits: changes go through a queue, and when the disk is slower than the registry some are lost and
-//! counted. A line that a crash cut short is taken off at the next start.
+//! counted. A line that a crash cut short is taken off at the next start, and a full disk costs lines and nothing else.
 
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ use crate::access::Names;
 use crate::state::Change;
 
 const QUEUE: usize = 8192;
+/// Where the last line begins, at the latest, counted from the end.
+const TAIL: u64 = 64 * 1024;
 const NAME: &str = "events.jsonl";
 const OLD_NAME: &str = "events.1.jsonl";
 
@@ -54,21 +56,22 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Opens the log in `directory`. The future writes until `ended`, and what is queued then.
+    /// Opens the log in `directory`; says the id of its last line. The future writes until `ended`, and what is queued then.
     pub async fn open(
         directory: &Path,
         settings: LogSettings,
         names: Names,
         ended: CancellationToken,
-    ) -> std::io::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
+    ) -> std::io::Result<(Self, u64, impl Future<Output = ()> + Send + 'static)> {
         fs::create_dir_all(directory).await?;
         let path = directory.join(NAME);
         let (file, size) = append(&path).await?;
+        let old = directory.join(OLD_NAME);
+        let last = last_id(&path).await.max(last_id(&old).await);
         let (queue, lines) = mpsc::channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let writer =
-            Writer { path, old: directory.join(OLD_NAME), file, size, settings, lost: Arc::clone(&lost) };
-        Ok((Self { queue, lost, names }, writer.run(lines, ended)))
+        let writer = Writer { path, old, file, size, settings, lost: Arc::clone(&lost), failing: false };
+        Ok((Self { queue, lost, names }, last, writer.run(lines, ended)))
     }
 
     pub fn record(&self, change: &Change, caller: Option<Caller>, at: Millis) {
@@ -105,6 +108,8 @@ struct Writer {
     size: u64,
     settings: LogSettings,
     lost: Arc<AtomicU64>,
+    /// The last attempt failed, and that has been said.
+    failing: bool,
 }
 
 impl Writer {
@@ -143,8 +148,17 @@ impl Writer {
         };
         if let Err(error) = written.await {
             self.lost.fetch_add(count, Ordering::Relaxed);
-            tracing::error!(path = %self.path.display(), %error, "event log could not be written");
+            if !self.failing {
+                tracing::error!(path = %self.path.display(), %error, "event log cannot be written: changes are served and not recorded");
+            }
+            self.failing = true;
+            // What a full disk took of a line would spoil the next one.
+            if let Err(error) = self.file.set_len(self.size).await {
+                tracing::debug!(%error, "event log could not be cut");
+            }
+            return;
         }
+        self.failing = false;
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "changes are missing in the event log");
@@ -184,6 +198,25 @@ async fn append(path: &Path) -> std::io::Result<(File, u64)> {
     Ok((file, whole))
 }
 
+/// The id of a log's last line; 0 when there is none.
+async fn last_id(path: &Path) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: u64,
+    }
+    let tail = async {
+        let mut file = File::open(path).await?;
+        let size = file.metadata().await?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(TAIL))).await?;
+        let mut tail = Vec::new();
+        file.take(TAIL).read_to_end(&mut tail).await?;
+        Ok::<_, std::io::Error>(tail)
+    };
+    let tail = tail.await.unwrap_or_default();
+    let mut lines = tail.rsplit(|byte| *byte == b'\n');
+    lines.find_map(|line| serde_json::from_slice::<Id>(line).ok()).map_or(0, |line| line.id)
+}
+
 /// Deletes the older file when nothing in it is young enough.
 pub(super) async fn forget(directory: &Path, settings: &LogSettings) {
     let path = directory.join(OLD_NAME);
@@ -213,7 +246,7 @@ mod tests {
     async fn written(directory: &Path, versions: std::ops::Range<u64>, max_size: u64) {
         let settings = LogSettings { max_size, max_age: Duration::from_secs(1) };
         let ended = CancellationToken::new();
-        let (log, writer) =
+        let (log, _, writer) =
             EventLog::open(directory, settings, Names::default(), ended.clone()).await.unwrap();
         for version in versions {
             log.record(&change(version), Some(Caller::CLIENT), Millis(1_700_000_000_000));
@@ -239,6 +272,16 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         written(directory.path(), 5..7, 1 << 20).await;
         assert_eq!(ids(&path), [1, 2, 3, 5, 6]);
+    }
+
+    #[tokio::test]
+    async fn the_last_id_is_known_also_right_after_a_new_file_was_begun() {
+        let directory = tempfile::tempdir().unwrap();
+        written(directory.path(), 1..30, 4000).await;
+        std::fs::write(directory.path().join(NAME), "").unwrap();
+        assert!(last_id(&directory.path().join(OLD_NAME)).await > 0);
+        assert_eq!(last_id(&directory.path().join(NAME)).await, 0);
+        assert_eq!(last_id(&directory.path().join("none")).await, 0);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 use wellspring_wire::eureka::{Form, json};
 
@@ -47,14 +48,20 @@ pub async fn load(node: &Node, directory: &Path) -> usize {
 /// Writes the state whenever it changed, and once more at the end.
 pub async fn keep(node: Arc<Node>, directory: PathBuf, settings: LogSettings, ended: CancellationToken) {
     let mut written = 0;
+    let mut failing = false;
     loop {
         let last = tokio::time::timeout(PERIOD, ended.cancelled()).await.is_ok();
         let payload = node.whole(Whole::Apps, Format::Json, Form::Full);
         if payload.version() != written {
             match write(&directory, &payload.plain()).await {
-                Ok(()) => written = payload.version(),
+                Ok(()) => {
+                    written = payload.version();
+                    failing = false;
+                }
                 Err(error) => {
-                    tracing::error!(directory = %directory.display(), %error, "state could not be written")
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(directory = %directory.display(), %error, "state cannot be written: a restart would begin with an older one");
+                    }
                 }
             }
         }
@@ -67,6 +74,10 @@ pub async fn keep(node: Arc<Node>, directory: PathBuf, settings: LogSettings, en
 
 async fn write(directory: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = directory.join("registry.json.new");
-    tokio::fs::write(&new, bytes).await?;
+    let mut open = tokio::fs::File::create(&new).await?;
+    open.write_all(bytes).await?;
+    open.flush().await?;
+    // Else a power cut might leave the new name with nothing in it.
+    open.sync_all().await?;
     tokio::fs::rename(&new, file(directory)).await
 }

@@ -102,6 +102,12 @@ impl Registry {
         self
     }
 
+    /// Counts on from `last`, if that is further; says where that is.
+    pub fn go_on_after(&mut self, last: u64) -> u64 {
+        self.version = self.version.max(last.saturating_add(1));
+        self.version
+    }
+
     /// What changed since the last call, oldest first. Whoever owns a registry takes it now and then.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
