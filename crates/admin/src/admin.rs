@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use parking_lot::{Mutex, RwLock};
 use wellspring_wire::Millis;
 
+use crate::config::Configs;
 use crate::events::{Log, New, Topic};
 use crate::part::{Health, Part, Problem};
 use crate::services::{Service, Services};
@@ -25,6 +26,7 @@ pub struct Admin(Arc<Inner>);
 struct Inner {
     parts: RwLock<Vec<Arc<dyn Part>>>,
     services: RwLock<Option<Arc<dyn Services>>>,
+    config: RwLock<Option<Arc<dyn Configs>>>,
     log: Log,
     listening: AtomicBool,
     /// Daemon and component: the status last seen, and since when.
@@ -65,6 +67,15 @@ impl Admin {
         self.0.services.write().get_or_insert_with(|| Arc::new(services));
     }
 
+    /// The config server of this process.
+    pub fn show_config(&self, config: impl Configs) {
+        *self.0.config.write() = Some(Arc::new(config));
+    }
+
+    pub(crate) fn config(&self) -> Option<Arc<dyn Configs>> {
+        self.0.config.read().clone()
+    }
+
     /// Whether the caller is the one who serves the API: only the first of several daemons does.
     pub fn claim_listener(&self) -> bool {
         !self.0.listening.swap(true, Relaxed)
@@ -79,7 +90,8 @@ impl Admin {
         self.0.log.record(event)
     }
 
-    pub(crate) fn services(&self) -> Vec<Service> {
+    /// What is registered, as far as this process knows, by name.
+    pub fn services(&self) -> Vec<Service> {
         let source = self.0.services.read().clone();
         let mut services = source.map(|source| source.services()).unwrap_or_default();
         services.sort_by(|a, b| a.name.cmp(&b.name));

@@ -21,4 +21,6 @@ codes! {
         "A query parameter has a value of the wrong kind. The message names it.";
     FORBIDDEN = "WS-1613", "not allowed",
         "The admin API wants the token of wellspring.admin.token as Authorization: Bearer, and without a token only answers to names of this machine.";
+    FAILED = "WS-1614", "could not be done",
+        "The daemon that was asked could not do it: a repository that cannot be read, a file that cannot be written. The message says what.";
 }

@@ -6,6 +6,7 @@
 mod admin;
 pub mod api;
 pub mod codes;
+pub mod config;
 pub mod events;
 mod listener;
 mod part;

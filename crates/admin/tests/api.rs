@@ -14,6 +14,10 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use wellspring_admin::config::{
+    Change, ConfigClient, ConfigCommit, ConfigRepository, Configs, Denied, Diff, Effective, History, Pin,
+    PinOrder, Property, RejectedCommit, Valued, Wanted,
+};
 use wellspring_admin::events::New;
 use wellspring_admin::{Admin, Health, Instance, Part, Service, Services, Topic, api};
 
@@ -63,6 +67,62 @@ impl Services for Registered {
     }
 }
 
+/// A config server with one of everything.
+struct Configured;
+
+impl Configs for Configured {
+    fn drift(&self, registered: Vec<Service>) -> BoxFuture<'_, Result<Vec<ConfigClient>, Denied>> {
+        let client = |service: Service| ConfigClient {
+            application: service.name,
+            state: "never".to_owned(),
+            ..ConfigClient::default()
+        };
+        Box::pin(std::future::ready(Ok(registered.into_iter().map(client).collect())))
+    }
+
+    fn history(&self, wanted: Wanted, _: usize) -> BoxFuture<'_, Result<History, Denied>> {
+        let known = wanted.label.is_none();
+        let history = History {
+            items: vec![ConfigCommit::default()],
+            rejected: Some(RejectedCommit::default()),
+            ..History::default()
+        };
+        Box::pin(std::future::ready(
+            known.then_some(history).ok_or(Denied::Unknown("label", "v9".to_owned())),
+        ))
+    }
+
+    fn diff(&self, _: Wanted, from: String, to: String) -> BoxFuture<'_, Result<Diff, Denied>> {
+        let change = Change { to: Some(Valued::default()), ..Change::default() };
+        Box::pin(std::future::ready(Ok(Diff { from, to, items: vec![change], ..Diff::default() })))
+    }
+
+    fn effective(&self, _: Wanted) -> BoxFuture<'_, Result<Effective, Denied>> {
+        Box::pin(std::future::ready(Ok(Effective {
+            items: vec![Property::default()],
+            ..Effective::default()
+        })))
+    }
+
+    fn repositories(&self) -> Vec<ConfigRepository> {
+        vec![ConfigRepository { rejected: vec![RejectedCommit::default()], ..ConfigRepository::default() }]
+    }
+
+    fn pins(&self) -> Vec<Pin> {
+        vec![Pin::default()]
+    }
+
+    fn pin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>> {
+        let pin = Pin { commit: order.commit.unwrap_or_default(), ..Pin::default() };
+        Box::pin(std::future::ready(Ok(pin)))
+    }
+
+    fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>> {
+        let pin = Pin { label: order.label.unwrap_or_default(), ..Pin::default() };
+        Box::pin(std::future::ready(Ok(pin)))
+    }
+}
+
 struct Platform {
     admin: Admin,
     well: Arc<AtomicBool>,
@@ -75,6 +135,7 @@ fn platform(token: Option<&str>) -> Platform {
         (Admin::default(), Arc::new(AtomicBool::new(true)), CancellationToken::new());
     admin.add_part(Daemon(Arc::clone(&well)));
     admin.show_services(Registered);
+    admin.show_config(Configured);
     let router = api::router(admin.clone(), token.map(str::to_owned), stopping.clone());
     Platform { admin, well, router, stopping }
 }
@@ -172,12 +233,42 @@ async fn the_description_covers_every_route_and_every_answer_fits_it() {
             .trim_start_matches("/api/v1")
             .replace("{name}", if path.contains("daemons") { "registry" } else { "ORDERS" })
             .replace("{id}", if path.contains("events") { "1" } else { "o1" });
+        // What is compared has to be named.
+        let filled =
+            if path.contains("/config/") { format!("{filled}?application=x&from=a") } else { filled };
         let content = &operations["get"]["responses"]["200"]["content"];
         let Some(schema) = content.get("application/json").map(|json| &json["schema"]) else { continue };
         let (status, answer) = platform.get(&filled).await;
         assert_eq!(status, 200, "{filled}");
         fits(&description, schema, &answer, path);
     }
+}
+
+#[tokio::test]
+async fn labels_are_pinned_and_set_free() {
+    let platform = platform(None);
+    let send = async |method: &str, path: &str, body: &str| {
+        let request =
+            Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
+        let response = platform.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<Value>(&bytes).unwrap_or_default())
+    };
+    let (status, pin) = send("POST", "/config/pins", r#"{"commit": "abc"}"#).await;
+    assert_eq!((status, &pin["commit"]), (200, &json!("abc")));
+    let (status, pin) = send("DELETE", "/config/pins/feature%2Fx", "").await;
+    assert_eq!((status, &pin["label"]), (200, &json!("feature/x")));
+    assert_eq!(platform.get("/config/history?label=v9").await.0, 404);
+    assert_eq!(platform.get("/config/diff?application=x").await.0, 400);
+    let (_, description) = platform.get("/openapi.json").await;
+    let paths = &description["paths"];
+    assert!(paths["/api/v1/config/pins"]["post"]["requestBody"]["required"].as_bool().unwrap());
+    assert!(
+        paths["/api/v1/config/pins"]["get"].is_object()
+            && paths["/api/v1/config/pins/{label}"]["delete"].is_object()
+    );
 }
 
 /// Every member of an answer is described, and has the described type.

@@ -52,6 +52,13 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.generations.write().put(key, value, weight, self.limit);
     }
 
+    pub(crate) fn clear(&self) {
+        let mut generations = self.generations.write();
+        generations.young.clear();
+        generations.old.clear();
+        generations.young_weight = 0;
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let generations = self.generations.read();

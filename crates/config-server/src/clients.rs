@@ -1,4 +1,4 @@
-//! Which commit each client fetched last, and when: `/actuator/configclients`.
+//! Which commit each client fetched last, and when: `/actuator/configclients`, and the admin API's view of drift.
 //!
 //! Bounded: who asks for made-up names pushes out the entries that were not used for longest.
 
@@ -17,23 +17,49 @@ use crate::repository::{Found, Query};
 
 /// Clients that are remembered.
 const REMEMBERED: usize = 4096;
+/// Names beyond this length are nobody's.
+const LONGEST: usize = 512;
 
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Mutex<HashMap<(IpAddr, Query), Fetch>>);
+pub(crate) struct Clients(Mutex<HashMap<Client, Fetch>>);
+
+/// Who asks for what. No tokens in here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    pub(crate) name: String,
+    pub(crate) profiles: String,
+    pub(crate) label: Option<String>,
+}
 
 #[derive(Debug, Clone)]
-struct Fetch {
-    version: Option<String>,
-    rejected: Option<String>,
-    at: Millis,
-    count: u64,
+pub(crate) struct Fetch {
+    pub(crate) version: Option<String>,
+    pub(crate) rejected: Option<String>,
+    pub(crate) at: Millis,
+    pub(crate) count: u64,
+}
+
+impl Client {
+    pub(crate) fn query(&self) -> Query {
+        Query { name: self.name.clone(), profiles: self.profiles.clone(), label: self.label.clone() }
+    }
 }
 
 impl Clients {
     pub(crate) fn fetched(&self, address: IpAddr, query: &Query, found: &Found) {
+        let length = query.name.len() + query.profiles.len() + query.label.as_ref().map_or(0, String::len);
+        if length > LONGEST {
+            return;
+        }
+        let key = Client {
+            address,
+            name: query.name.clone(),
+            profiles: query.profiles.clone(),
+            label: query.label.clone(),
+        };
         let mut clients = self.0.lock();
         let at = Millis::now();
-        let key = (address, query.clone());
         if let Some(known) = clients.get_mut(&key) {
             known.version.clone_from(&found.version);
             known.rejected.clone_from(&found.rejected);
@@ -56,18 +82,24 @@ impl Clients {
         clients.insert(key, fetch);
     }
 
-    /// Newest first; names and commits, no values.
-    fn shown(&self) -> Value {
+    /// Newest first.
+    pub(crate) fn all(&self) -> Vec<(Client, Fetch)> {
         let mut all: Vec<_> = self.0.lock().iter().map(|(key, fetch)| (key.clone(), fetch.clone())).collect();
         all.sort_by_key(|(_, fetch)| std::cmp::Reverse(fetch.at));
-        let clients: Vec<Value> = all
+        all
+    }
+
+    /// Names and commits, no values.
+    fn shown(&self) -> Value {
+        let clients: Vec<Value> = self
+            .all()
             .into_iter()
-            .map(|((address, query), fetch)| {
+            .map(|(client, fetch)| {
                 json!({
-                    "address": address.to_string(),
-                    "name": query.name,
-                    "profiles": query.profiles(),
-                    "label": query.label,
+                    "address": client.address.to_string(),
+                    "name": client.name,
+                    "profiles": client.query().profiles(),
+                    "label": client.label,
                     "version": fetch.version,
                     "rejected": fetch.rejected,
                     "at": fetch.at.0,
@@ -96,7 +128,7 @@ mod tests {
         let clients = Clients::default();
         let address = IpAddr::from([127, 0, 0, 1]);
         for n in 0..3 * REMEMBERED {
-            let query = Query { name: format!("x{n}"), profiles: "default".into(), label: None };
+            let query = Query { name: format!("x{n}"), profiles: "default".into(), ..Query::default() };
             clients.fetched(address, &query, &Found::default());
         }
         assert!(clients.0.lock().len() <= REMEMBERED);

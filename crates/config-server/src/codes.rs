@@ -55,6 +55,26 @@ pub const CODES: &[Code] = &[
         "encrypt.key-store names a store that cannot be opened, has the wrong password, or lacks the alias. JKS and PKCS#12 stores are read.",
     ),
     code("WS-1422", "unknown encryption algorithm", "encrypt.rsa.algorithm is DEFAULT or OAEP."),
+    code(
+        "WS-1460",
+        "values do not fit their schema",
+        "The repository keeps a JSON schema for this application (wellspring.config.schema-path), and the effective values of a new commit break it. The last good commit stays in service.",
+    ),
+    code(
+        "WS-1461",
+        "schema cannot be used",
+        "A JSON schema in the repository is no JSON, is no schema, or refers to one that is not in the file; schemas are not fetched from elsewhere.",
+    ),
+    code(
+        "WS-1462",
+        "pins cannot be read",
+        "The file with the labels that operators hold at a commit (wellspring.config.pins-file, else wellspring-pins.json in the basedir) is damaged. Starting without it would undo a roll back without a word.",
+    ),
+    code(
+        "WS-1463",
+        "encrypted value cannot be decrypted",
+        "A new commit has a {cipher} value that none of the configured keys opens. Encrypt it with POST /encrypt of this server, or add the key it names.",
+    ),
 ];
 
 const fn code(code: &'static str, title: &'static str, explanation: &'static str) -> Code {

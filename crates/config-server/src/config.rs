@@ -183,6 +183,7 @@ fn bound(env: &Environment) -> (Result<Settings, Problem>, Vec<Problem>) {
 pub fn check(env: &Environment) -> Vec<Problem> {
     let (settings, mut problems) = bound(env);
     problems.extend(settings.err());
+    problems.extend(crate::policy::Policy::check(env));
     problems
 }
 

@@ -77,7 +77,10 @@ fn with_freshness(component: Component, server: &Server) -> Component {
                 "lastFetch": mirror.last_fetch.map(|at| at.0),
                 "failingSince": mirror.failing_since.map(|at| at.0),
                 "error": mirror.error,
-                "rejected": mirror.rejected,
+                "stale": mirror.failing_since.is_some(),
+                "rejected": mirror.rejected.iter().map(|(label, rejected)| {
+                    format!("{label} {}: {}", rejected.commit, rejected.problems.join("; "))
+                }).collect::<Vec<_>>(),
             })
         })
         .collect();

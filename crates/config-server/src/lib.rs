@@ -10,11 +10,16 @@ mod health;
 mod http;
 mod metrics;
 mod monitor;
+mod news;
+mod operator;
+mod pins;
+mod policy;
 mod render;
 mod repository;
 mod server;
 mod sources;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -43,7 +48,11 @@ async fn build(context: Context) -> wellspring_daemon::Result<Service> {
     let for_files = settings.encrypt.enabled.then(|| Arc::clone(&decryptor));
     let documents = Arc::new(Documents::new(PARSED, for_files));
     let bell = watch::Sender::new(0);
-    let repository = repository::build(&context, &settings, &documents, &bell)?;
+    let policy = Arc::new(policy::Policy::from_env(&context.env)?);
+    let news = news::News::new(&context, &bell);
+    let basedir = context.env.get("spring.cloud.config.server.git.basedir").map(PathBuf::from);
+    let pins = Arc::new(pins::Pins::load(policy.pins_file.clone(), basedir)?);
+    let repository = repository::build(&context, &settings, &documents, (&policy, &pins, &news))?;
     repository.start().await?;
     let overrides = sources::overrides::source(&settings.overrides);
     let mount = http::mount(&context.env);
@@ -52,8 +61,10 @@ async fn build(context: Context) -> wellspring_daemon::Result<Service> {
     let clients = Arc::new(clients::Clients::default());
     clients.mount(&context)?;
     let draining = context.tasks.draining();
+    metrics::watch(&context.meters, &repository);
     let server = Arc::new(Server {
         settings,
+        policy,
         repository,
         notifications,
         overrides,
@@ -63,5 +74,6 @@ async fn build(context: Context) -> wellspring_daemon::Result<Service> {
         draining,
     });
     health::register(&context, &server);
+    operator::join(&context, &server, &pins, &news);
     Ok(http::service(server, mount))
 }

@@ -1,8 +1,21 @@
 //! The server's instruments.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wellspring_telemetry::{Counter, Meters, Timer, names};
+
+use crate::repository::Repository;
+
+/// Gauges that are asked when somebody looks.
+pub(crate) fn watch(meters: &Meters, repository: &Arc<dyn Repository>) {
+    let repository = Arc::downgrade(repository);
+    meters.gauge_fn(names::CONFIG_REPOSITORIES_STALE, &[], move || {
+        let Some(repository) = repository.upgrade() else { return f64::NAN };
+        let stale = repository.freshness().iter().filter(|one| one.failing_since.is_some()).count();
+        u32::try_from(stale).map_or(f64::NAN, f64::from)
+    });
+}
 
 /// Of mirrors.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Router;
 use http::Uri;
 use tower::ServiceExt;
-use wellspring_bus::Bus;
 use wellspring_bus::webhook::Monitor;
 use wellspring_daemon::{Context, Request, Response};
 use wellspring_properties::Problem;
@@ -24,8 +23,7 @@ impl Notifications {
         path: String,
         repository: &Arc<dyn Repository>,
     ) -> Result<Self, Problem> {
-        let bus =
-            Bus::from_env(&context.env, context.local_addr.port(), &context.meters, Some(&context.client))?;
+        let bus = wellspring_bus::attach(context)?;
         if let Some(bus) = &bus {
             let repository = Arc::clone(repository);
             bus.on_refresh_call(move || {

@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::encryption::values::Decryptor;
 use crate::error::Error;
 use crate::monitor::Notifications;
+use crate::policy::Policy;
 use crate::repository::{Found, Query, Repository};
 use crate::sources::files::is_git_directory;
 use crate::sources::search::Source;
@@ -20,6 +21,7 @@ use crate::sources::search::Source;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) settings: Settings,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) repository: Arc<dyn Repository>,
     pub(crate) notifications: Notifications,
     pub(crate) overrides: Option<Source>,

@@ -74,5 +74,6 @@ names! {
     BUS_ACKS = "wellspring.bus.acks", "acks", "Acks that arrived: of events that are followed here, or of others";
     /// Tags: outcome = success, failure.
     CONFIG_FETCHES = "wellspring.config.fetches", "seconds", "Fetches of Git remotes";
-    CONFIG_COMMITS_REJECTED = "wellspring.config.commits.rejected", "commits", "Commits that were not served because they do not parse";
+    CONFIG_COMMITS_REJECTED = "wellspring.config.commits.rejected", "commits", "Commits that were not served because they are broken";
+    CONFIG_REPOSITORIES_STALE = "wellspring.config.repositories.stale", "repositories", "Repositories whose remote does not answer, served as they were last seen";
 }

@@ -29,6 +29,8 @@ pub enum Fault {
     Refuse,
     /// Passes this many bytes of each answer, then ends the connection with RST.
     CutAfter(usize),
+    /// Passes this many bytes of each connection's answers, then nothing, and keeps the connection.
+    StallAfter(usize),
 }
 
 /// Listens on a port of its own in front of one upstream.
@@ -203,8 +205,20 @@ async fn pump(
                     return End::Closed;
                 }
             }
+            Fault::StallAfter(limit) if answer && passed + count > limit => {
+                let allowed = limit.saturating_sub(passed);
+                if to.write_all(buffer.get(..allowed).unwrap_or_default()).await.is_err() {
+                    return End::Closed;
+                }
+                if fault.wait_for(|fault| *fault != now).await.is_err() {
+                    return End::Closed;
+                }
+                buffer.copy_within(allowed..count, 0);
+                passed += allowed;
+                count -= allowed;
+            }
             Fault::CutAfter(limit) if answer => count = count.min(limit.saturating_sub(passed)),
-            Fault::CutAfter(_) => {}
+            Fault::CutAfter(_) | Fault::StallAfter(_) => {}
         }
         if to.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
             return End::Closed;
@@ -255,6 +269,19 @@ mod tests {
         let proxy = FaultProxy::start(echo.address());
         proxy.set(Fault::CutAfter(400));
         assert!(http1::get(proxy.port(), "/bytes/100000").is_err());
+    }
+
+    #[test]
+    fn a_body_stops_and_goes_on() {
+        let echo = Echo::start();
+        let proxy = FaultProxy::start(echo.address());
+        proxy.set(Fault::StallAfter(400));
+        let port = proxy.port();
+        let waiting = std::thread::spawn(move || http1::get(port, "/bytes/100000").map(|r| r.body.len()));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        proxy.set(Fault::None);
+        assert_eq!(waiting.join().unwrap().unwrap(), 100_000);
     }
 
     #[test]

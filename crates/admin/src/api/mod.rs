@@ -1,6 +1,7 @@
 //! `/api/v1`: one table of routes makes both the router and the OpenAPI file.
 
 mod access;
+mod config;
 mod events;
 mod openapi;
 mod overview;
@@ -46,6 +47,7 @@ fn table() -> Routes {
     let mut routes = Routes::default();
     overview::mount(&mut routes);
     services::mount(&mut routes);
+    config::mount(&mut routes);
     events::mount(&mut routes);
     stream::mount(&mut routes);
     routes

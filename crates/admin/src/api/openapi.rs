@@ -9,11 +9,13 @@ use crate::schema::Schema;
 pub(super) fn document(routes: &Routes) -> Value {
     let mut schemas = routes.schemas.clone();
     Refusal::collect(&mut schemas);
-    let paths: Map<_, _> = routes
-        .list
-        .iter()
-        .map(|route| (format!("/api/v1{}", route.path), json!({"get": operation(route)})))
-        .collect();
+    let mut paths = Map::new();
+    for route in &routes.list {
+        let path = paths.entry(format!("/api/v1{}", route.path)).or_insert_with(|| json!({}));
+        if let Some(methods) = path.as_object_mut() {
+            methods.insert(route.method.to_owned(), operation(route));
+        }
+    }
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Wellspring admin API", "version": env!("CARGO_PKG_VERSION")},
@@ -37,12 +39,17 @@ fn operation(route: &Route) -> Value {
         "description": "refused",
         "content": {"application/json": {"schema": Refusal::reference()}}
     });
-    json!({
+    let mut operation = json!({
         "summary": route.summary,
         "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
         "responses": {
             "200": {"description": "answered", "content": {route.content_type: {"schema": route.answer}}},
             "4XX": refused
         }
-    })
+    });
+    if let (Some(body), Some(members)) = (&route.body, operation.as_object_mut()) {
+        let content = json!({"required": true, "content": {"application/json": {"schema": body}}});
+        members.insert("requestBody".to_owned(), content);
+    }
+    operation
 }

@@ -42,6 +42,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn failed(cause: &str) -> Self {
+        Self::new(codes::FAILED, cause.to_owned())
+    }
+
     pub(super) fn forbidden(message: &str, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..Self::new(codes::FORBIDDEN, message.to_owned()) }
     }
@@ -51,6 +55,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match self.code.as_str() {
             codes::UNKNOWN => StatusCode::NOT_FOUND,
+            codes::FAILED => StatusCode::BAD_GATEWAY,
             codes::FORBIDDEN => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };

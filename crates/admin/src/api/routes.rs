@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, post};
 use serde_json::Value;
 
 use super::State;
@@ -16,12 +16,16 @@ pub(super) struct Routes {
 }
 
 pub(super) struct Route {
+    /// As in the description: `get`, `post`, `delete`.
+    pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) summary: &'static str,
     /// Name, JSON type, meaning.
     pub(super) query: &'static [(&'static str, &'static str, &'static str)],
     pub(super) content_type: &'static str,
     pub(super) answer: Value,
+    /// What is sent as JSON.
+    pub(super) body: Option<Value>,
     pub(super) handler: MethodRouter<State>,
 }
 
@@ -38,9 +42,48 @@ impl Routes {
         H: Handler<A, State>,
         A: 'static,
     {
+        self.add::<T>("get", path, summary, query, None, get(handler));
+    }
+
+    /// `POST` of a `B`, answered with a `T`, both as JSON.
+    pub(super) fn post<B, T, H, A>(&mut self, path: &'static str, summary: &'static str, handler: H)
+    where
+        B: Schema,
+        T: Schema,
+        H: Handler<A, State>,
+        A: 'static,
+    {
+        B::collect(&mut self.schemas);
+        self.add::<T>("post", path, summary, &[], Some(B::reference()), post(handler));
+    }
+
+    /// `DELETE` that answers a `T` as JSON: what was there.
+    pub(super) fn delete<T, H, A>(
+        &mut self,
+        path: &'static str,
+        summary: &'static str,
+        query: &'static [(&'static str, &'static str, &'static str)],
+        handler: H,
+    ) where
+        T: Schema,
+        H: Handler<A, State>,
+        A: 'static,
+    {
+        self.add::<T>("delete", path, summary, query, None, delete(handler));
+    }
+
+    fn add<T: Schema>(
+        &mut self,
+        method: &'static str,
+        path: &'static str,
+        summary: &'static str,
+        query: &'static [(&'static str, &'static str, &'static str)],
+        body: Option<Value>,
+        handler: MethodRouter<State>,
+    ) {
         T::collect(&mut self.schemas);
-        let (content_type, handler) = ("application/json", get(handler));
-        self.list.push(Route { path, summary, query, content_type, answer: T::reference(), handler });
+        let (content_type, answer) = ("application/json", T::reference());
+        self.list.push(Route { method, path, summary, query, content_type, answer, body, handler });
     }
 
     /// `GET` of a stream of events, each with a `T` as data.

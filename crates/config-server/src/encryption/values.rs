@@ -9,7 +9,7 @@ use wellspring_properties::{Entry, Scalar};
 use super::{Cipher, Keys, Refusal};
 
 /// Marks a value as encrypted.
-const MARK: &str = "{cipher}";
+pub(crate) const MARK: &str = "{cipher}";
 /// Ends the prefixes where the plain text itself begins like one.
 const PLAIN: &str = "{plain}";
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use wellspring_daemon::Response;
+use wellspring_daemon::{Response, error_page};
 use wellspring_wire::config::V2;
 
 use super::accept::Accept;
@@ -18,6 +18,8 @@ use crate::server::Server;
 const JSON: &str = "application/json";
 /// The newer commit of the branch that is not served because it does not parse.
 const REJECTED: HeaderName = HeaderName::from_static("x-wellspring-rejected-commit");
+/// Since when the remote does not answer; what is served is as old as the last fetch.
+const STALE: HeaderName = HeaderName::from_static("x-wellspring-stale-since");
 
 pub(super) async fn answer(
     server: &Arc<Server>,
@@ -49,6 +51,11 @@ pub(super) async fn answer(
     let mut response = reply::with_type(form, body(&query, &found, form == V2));
     if let Some(commit) = found.rejected.as_deref().and_then(|commit| HeaderValue::from_str(commit).ok()) {
         response.headers_mut().insert(REJECTED, commit);
+    }
+    if let Some(since) = found.stale_since
+        && let Ok(value) = HeaderValue::from_str(&error_page::timestamp(since.0))
+    {
+        response.headers_mut().insert(STALE, value);
     }
     Ok(response)
 }

@@ -30,7 +30,11 @@ impl Repository for Composite {
             let mut all = Found::default();
             for member in &self.members {
                 match member.find(query).await {
-                    Ok(found) => all.sources.extend(found.sources),
+                    Ok(found) => {
+                        all.sources.extend(found.sources);
+                        all.rejected = all.rejected.or(found.rejected);
+                        all.stale_since = all.stale_since.or(found.stale_since);
+                    }
                     Err(error) if self.fail_on_error => return Err(error),
                     Err(error) => warn!(%error, "a backend of the composite was left out"),
                 }
@@ -66,6 +70,10 @@ impl Repository for Composite {
         Box::pin(async {
             futures_util::future::join_all(self.members.iter().map(|member| member.refresh())).await;
         })
+    }
+
+    fn repositories(&self) -> Vec<&super::git::Git> {
+        self.members.iter().flat_map(|member| member.repositories()).collect()
     }
 
     fn freshness(&self) -> Vec<Freshness> {

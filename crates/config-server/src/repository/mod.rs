@@ -5,21 +5,25 @@ pub(crate) mod git;
 pub(crate) mod native;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
 use wellspring_daemon::Context;
 use wellspring_properties::{Environment, Problem};
 use wellspring_wire::Millis;
 
 use crate::config::Settings;
 use crate::error::Error;
+use crate::news::News;
+use crate::pins::Pins;
+use crate::policy::Policy;
 use crate::sources::documents::Documents;
 use crate::sources::search::{Location, Source};
+use git::gate::Rejected;
 
 /// Whose configuration is asked for. Names are percent-decoded, `(_)` is replaced.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Query {
     /// A comma list.
     pub(crate) name: String,
@@ -38,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) sources: Vec<Source>,
     /// The newer commit that is not served because it does not parse.
     pub(crate) rejected: Option<String>,
+    /// Since when the remote does not answer, so that there may be newer commits.
+    pub(crate) stale_since: Option<Millis>,
 }
 
 /// What is known about a copy of a remote.
@@ -48,8 +54,10 @@ pub(crate) struct Freshness {
     pub(crate) last_fetch: Option<Millis>,
     pub(crate) failing_since: Option<Millis>,
     pub(crate) error: Option<String>,
-    /// Branches whose newest commit is not served, and why.
-    pub(crate) rejected: Vec<String>,
+    /// Branches and tags whose newest commit is not served, and why.
+    pub(crate) rejected: Vec<(String, Rejected)>,
+    /// Where the copy is kept.
+    pub(crate) directory: PathBuf,
 }
 
 pub(crate) trait Repository: fmt::Debug + Send + Sync {
@@ -68,6 +76,16 @@ pub(crate) trait Repository: fmt::Debug + Send + Sync {
         Box::pin(async {})
     }
 
+    /// The commit that would be answered, without asking a remote or reading a file; `None`: unknown.
+    fn version(&self, _query: &Query) -> Option<String> {
+        None
+    }
+
+    /// Git repositories among them, which have a history.
+    fn repositories(&self) -> Vec<&git::Git> {
+        Vec::new()
+    }
+
     /// How up to date copies of remotes are.
     fn freshness(&self) -> Vec<Freshness> {
         Vec::new()
@@ -79,8 +97,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) context: &'a Context,
     pub(crate) settings: &'a Settings,
     pub(crate) documents: Arc<Documents>,
-    /// To be rung when there is something new.
-    pub(crate) bell: watch::Sender<u64>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) pins: Arc<Pins>,
+    pub(crate) news: News,
     /// The backend's own keys stand below this prefix.
     pub(crate) prefix: String,
 }
@@ -101,13 +120,15 @@ pub(crate) fn build(
     context: &Context,
     settings: &Settings,
     documents: &Arc<Documents>,
-    bell: &watch::Sender<u64>,
+    (policy, pins, news): (&Arc<Policy>, &Arc<Pins>, &News),
 ) -> Result<Arc<dyn Repository>, Problem> {
     let parts = |prefix: String| Parts {
         context,
         settings,
         documents: Arc::clone(documents),
-        bell: bell.clone(),
+        policy: Arc::clone(policy),
+        pins: Arc::clone(pins),
+        news: news.clone(),
         prefix,
     };
     let top = "spring.cloud.config.server";
@@ -201,7 +222,7 @@ mod tests {
     use super::*;
 
     fn query(name: &str, profiles: &str) -> Query {
-        Query { name: name.into(), profiles: profiles.into(), label: None }
+        Query { name: name.into(), profiles: profiles.into(), ..Query::default() }
     }
 
     #[test]

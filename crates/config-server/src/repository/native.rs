@@ -120,7 +120,7 @@ impl Repository for Native {
                         }
                         Failure::Other(error) => error,
                     })?;
-            Ok(Found { version: self.settings.version.clone(), state: None, sources, rejected: None })
+            Ok(Found { version: self.settings.version.clone(), sources, ..Found::default() })
         })
     }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use wellspring_properties::{Entry, Problem, flatten, java_properties, profile, yaml};
+use wellspring_properties::{Entry, Problem, Scalar, flatten, java_properties, profile, yaml};
 
 use super::files::Stamp;
 use crate::cache::Cache;
-use crate::encryption::values::Decryptor;
+use crate::encryption::values::{Decryptor, MARK};
 use crate::render::json;
 
 /// Key that says for which profiles a document is meant.
@@ -67,6 +67,14 @@ pub(crate) enum Unreadable {
     Refused(Box<Problem>),
 }
 
+/// A value that cannot be decrypted.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) key: String,
+    pub(crate) cipher: String,
+    pub(crate) problem: Problem,
+}
+
 /// Parses, decrypts, remembers.
 #[derive(Debug)]
 pub(crate) struct Documents {
@@ -114,6 +122,33 @@ impl Documents {
             .map(|(at, entries)| self.document(several.then_some(at), entries, file).map(Arc::new))
             .collect::<Result<_, _>>()?;
         Ok(Parsed { documents })
+    }
+
+    /// Encrypted values that none of our keys opens. Without any key nothing is said: others may have it.
+    pub(crate) fn undecryptable(&self, kind: Kind, bytes: &[u8], file: &str) -> Vec<Fault> {
+        let Some(decryptor) = self.decryptor.as_ref().filter(|decryptor| decryptor.keys.is_some()) else {
+            return Vec::new();
+        };
+        let flat = match kind {
+            Kind::Yaml => match yaml::parse_bytes(bytes, file) {
+                Ok(documents) => documents.iter().map(flatten::document).collect(),
+                Err(_) => Vec::new(),
+            },
+            Kind::Properties => java_properties::parse(bytes, file).unwrap_or_default(),
+            Kind::Xml => Vec::new(),
+        };
+        let mut faults = Vec::new();
+        for (key, entry) in flat.into_iter().flatten() {
+            let Scalar::Text(text) = &entry.value else { continue };
+            let Some(cipher) = text.strip_prefix(MARK) else { continue };
+            if let Err(reason) = decryptor.decrypt_text(cipher) {
+                let problem =
+                    Problem::new("WS-1463", format!("value of `{key}` cannot be decrypted: {reason}"))
+                        .at(entry.origin);
+                faults.push(Fault { key, cipher: cipher.to_owned(), problem });
+            }
+        }
+        faults
     }
 
     fn document(

@@ -105,6 +105,14 @@ fn names<'a>(applications: &[&'a str]) -> Vec<&'a str> {
     names
 }
 
+/// Paths of all files that the applications would get from a directory, of one profile or of none.
+pub(crate) fn candidates(directory: &str, applications: &[&str], profile: Option<&str>) -> Vec<String> {
+    let suffix = profile.map(|profile| format!("-{profile}")).unwrap_or_default();
+    let names = names(applications);
+    let stems = names.iter().filter(|name| !name.is_empty()).map(|name| format!("{directory}{name}{suffix}"));
+    stems.flat_map(|stem| EXTENSIONS.map(|(extension, _)| format!("{stem}{extension}"))).collect()
+}
+
 fn unique(profiles: &[&str]) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(profiles.len());
     for profile in profiles.iter().map(|profile| profile.trim()).filter(|profile| !profile.is_empty()) {

@@ -39,6 +39,10 @@ impl InPlace {
             || (!self.has_work_tree && self.disk.root().join("HEAD").exists())
     }
 
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     pub(crate) fn commit(&self, label: &str) -> Result<Commit, Error> {
         label::commit(&self.store, self, label)
     }

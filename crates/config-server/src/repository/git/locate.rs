@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use git2::Oid;
 use parking_lot::Mutex;
 use tracing::warn;
 use wellspring_pattern::star;
 use wellspring_properties::Problem;
+use wellspring_wire::Millis;
 
 use super::SharedFiles;
-use super::fetch::{Mirror, Surroundings};
+use super::gate::Rejected;
 use super::in_place::InPlace;
-use super::store::Commit;
-use super::transport::Transport;
+use super::mirror::{Mirror, Surroundings};
+use super::store::{Commit, Store};
+use super::transport::{self, Transport};
 use crate::config::Git as Settings;
 use crate::error::Error;
+use crate::pins::{Pin, Pins};
 use crate::repository::{Freshness, Parts, Query};
 use crate::sources::files::Files;
 
@@ -46,6 +50,9 @@ impl Choice {
                 format!("spring.cloud.config.server.git.repos.{key}.uri is missing"),
             ));
         };
+        for remark in transport::remarks(&uri, &settings) {
+            warn!(repository = key.unwrap_or("default"), remark, "setting without effect");
+        }
         let own = if settings.pattern.is_empty() {
             key.map(str::to_owned).into_iter().collect()
         } else {
@@ -101,6 +108,7 @@ pub(crate) struct Place {
     /// As configured, placeholders replaced, without slashes at the end.
     pub(crate) uri: Arc<str>,
     kind: Kind,
+    pins: Arc<Pins>,
 }
 
 #[derive(Debug)]
@@ -118,18 +126,65 @@ impl Place {
         }
     }
 
+    /// What the label stands for: what it is pinned to, else what Git says.
     pub(crate) fn commit(&self, label: &str) -> Result<Commit, Error> {
+        match self.pins.commit(&self.uri, label) {
+            Some(id) => self.unpinned(&id.to_string()),
+            None => self.unpinned(label),
+        }
+    }
+
+    /// What Git says.
+    pub(crate) fn unpinned(&self, label: &str) -> Result<Commit, Error> {
         match &self.kind {
             Kind::InPlace(repository) => repository.commit(label),
             Kind::Mirror(mirror) => mirror.commit(label),
         }
     }
 
+    /// The commit that a text names, `main~1` included; `~1` alone goes back from `label`.
+    pub(crate) fn resolved(&self, text: &str, label: &str) -> Result<Oid, Error> {
+        let (name, steps) = match text.split_once('~') {
+            None => (text, 0),
+            Some((name, steps)) => (name, steps.parse::<u32>().unwrap_or(u32::MAX)),
+        };
+        let start = self.unpinned(if name.is_empty() { label } else { name })?.id;
+        let missing = || Error::NotFound(format!("no such commit: {text}"));
+        let found = self.store()?.with(|repository| {
+            let mut commit = repository.find_commit(start)?;
+            for _ in 0..steps {
+                commit = commit.parent(0)?;
+            }
+            Ok(commit.id())
+        });
+        found.map_err(|_| missing())
+    }
+
+    /// What holds a label.
+    pub(crate) fn pin(&self, label: &str) -> Option<Pin> {
+        self.pins.get(&self.uri, label)
+    }
+
     /// The newer commit of a branch that is not served because it does not parse.
-    pub(crate) fn rejected(&self, label: &str) -> Option<String> {
+    pub(crate) fn rejected(&self, label: &str) -> Option<Rejected> {
         match &self.kind {
             Kind::InPlace(_) => None,
             Kind::Mirror(mirror) => mirror.rejected(label),
+        }
+    }
+
+    /// Since when what is served may be older than what the remote has.
+    pub(crate) fn stale_since(&self) -> Option<Millis> {
+        match &self.kind {
+            Kind::InPlace(_) => None,
+            Kind::Mirror(mirror) => mirror.stale_since(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> Result<&Arc<Store>, Error> {
+        match &self.kind {
+            Kind::InPlace(repository) => Ok(repository.store()),
+            Kind::Mirror(mirror) => mirror.store(),
         }
     }
 
@@ -148,6 +203,7 @@ type Key = (Option<String>, String);
 #[derive(Debug)]
 pub(crate) struct Places {
     around: Surroundings,
+    pins: Arc<Pins>,
     basedir: Option<PathBuf>,
     open: Mutex<HashMap<Key, Arc<Place>>>,
     opening: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
@@ -157,6 +213,7 @@ impl Places {
     pub(crate) fn new(parts: &Parts<'_>, basedir: Option<PathBuf>) -> Self {
         Self {
             around: Surroundings::new(parts),
+            pins: Arc::clone(&parts.pins),
             basedir,
             open: Mutex::new(HashMap::new()),
             opening: Mutex::new(HashMap::new()),
@@ -170,6 +227,11 @@ impl Places {
         label: Option<&str>,
     ) -> Result<Arc<Place>, Error> {
         self.at(choice, choice.uri(query, label)).await
+    }
+
+    /// One that has been opened already.
+    pub(crate) fn known(&self, choice: &Choice, query: &Query, label: Option<&str>) -> Option<Arc<Place>> {
+        self.open.lock().get(&(choice.key.clone(), choice.uri(query, label))).cloned()
     }
 
     async fn at(&self, choice: &Choice, uri: String) -> Result<Arc<Place>, Error> {
@@ -210,12 +272,12 @@ impl Places {
                 let mirror = Mirror::new(uri, &choice.settings, transport, basedir, &self.around);
                 if choice.has_placeholders() {
                     // Names that nobody has must leave nothing behind: only what could be cloned is kept.
-                    mirror.fresh().await?;
+                    mirror.fresh().await.inspect_err(|_| mirror.discard())?;
                 }
                 Kind::Mirror(mirror)
             }
         };
-        let place = Arc::new(Place { uri: uri.into(), kind });
+        let place = Arc::new(Place { uri: uri.into(), kind, pins: Arc::clone(&self.pins) });
         let mut open = self.open.lock();
         if open.len() >= EXPANDED
             && let Some(any) = open.keys().find(|(_, uri)| *uri != choice.uri).cloned()

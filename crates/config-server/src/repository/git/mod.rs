@@ -1,13 +1,20 @@
 //! Git repositories: one by default, others by pattern, and those whose uri holds placeholders.
 
-pub(crate) mod fetch;
+mod flight;
+pub(crate) mod gate;
+mod history;
+mod home;
 mod in_place;
 mod label;
 mod locate;
+mod mirror;
+mod modules;
 pub(crate) mod refs;
+mod schema;
 pub(crate) mod store;
 pub(crate) mod transport;
 pub(crate) mod tree;
+mod vacuum;
 mod validate;
 pub(crate) mod work_tree;
 
@@ -26,6 +33,7 @@ use crate::sources::files::Files;
 use crate::sources::search::{self, Failure, Location, Naming};
 use locate::{Choice, Place, Places};
 use store::Commit;
+use transport::Shown;
 
 #[derive(Debug)]
 pub(crate) struct Git {
@@ -34,6 +42,15 @@ pub(crate) struct Git {
     by_pattern: Vec<Choice>,
     default: Choice,
     documents: Arc<Documents>,
+}
+
+/// A label and the commit that a commit-ish stands for.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    /// Without credentials.
+    pub(crate) repository: String,
+    pub(crate) label: String,
+    pub(crate) commit: git2::Oid,
 }
 
 /// One label of one repository, ready to be read.
@@ -113,6 +130,58 @@ impl Git {
         }
     }
 
+    fn version_in(&self, choice: &Choice, query: &Query) -> Option<String> {
+        let labels = query.label.as_deref().filter(|label| !label.is_empty());
+        let labels =
+            labels.map_or(vec![None], |list| list.split(',').map(|label| Some(label.trim())).collect());
+        let mut versions = Vec::new();
+        for label in labels {
+            let place = self.places.known(choice, query, label)?;
+            let wanted = label.unwrap_or(&choice.default_label);
+            let falls_back =
+                wanted == "main" && choice.default_label == "main" && choice.settings.try_master_branch;
+            let commit = place.commit(wanted).ok();
+            let commit = commit.or_else(|| falls_back.then(|| place.commit("master").ok())?);
+            match commit {
+                Some(commit) => versions.push(commit.id.to_string()),
+                None if choice.settings.continue_on_multiple_label_failure => {}
+                None => return None,
+            }
+        }
+        Some(versions.join(","))
+    }
+
+    /// What a pin would hold: a label of the repository at `uri` (without credentials; the default one without), and the commit that
+    /// `commit` names, which may go back in time: `main~1`.
+    pub(crate) async fn meant(
+        &self,
+        uri: Option<&str>,
+        label: Option<&str>,
+        commit: Option<&str>,
+    ) -> Result<Meant, Error> {
+        let query = Query { name: "application".into(), profiles: "default".into(), ..Query::default() };
+        let mut last = Error::NotFound(format!("no repository {}", uri.unwrap_or("by default")));
+        for choice in [&self.default].into_iter().chain(&self.by_pattern) {
+            let Ok(opened) = self.open(choice, &query, label).await.inspect_err(|error| {
+                if uri.is_none() {
+                    last = error.clone();
+                }
+            }) else {
+                continue;
+            };
+            let repository = Shown(&opened.place.uri).to_string();
+            if uri.is_some_and(|uri| uri != repository) {
+                continue;
+            }
+            let commit = match commit {
+                None => opened.commit.id,
+                Some(text) => opened.place.resolved(text, &opened.label)?,
+            };
+            return Ok(Meant { repository, label: opened.label, commit });
+        }
+        Err(last)
+    }
+
     async fn find_in(&self, choice: &Choice, query: &Query) -> Result<Found, Error> {
         let labels: Vec<Option<&str>> = match query.label.as_deref().filter(|label| !label.is_empty()) {
             None => vec![None],
@@ -121,14 +190,15 @@ impl Git {
         let several = labels.len() > 1;
         let mut versions = Vec::new();
         let mut sources = Vec::new();
-        let mut rejected = None;
+        let (mut rejected, mut stale_since) = (None, None);
         // The last label has the highest precedence; versions are told in the order of the list.
         for label in labels.into_iter().rev() {
             match self.find_label(choice, query, label).await {
-                Ok((version, found, newer)) => {
-                    versions.insert(0, version);
-                    sources.extend(found);
-                    rejected = rejected.or(newer);
+                Ok(found) => {
+                    versions.insert(0, found.version.unwrap_or_default());
+                    sources.extend(found.sources);
+                    rejected = rejected.or(found.rejected);
+                    stale_since = stale_since.or(found.stale_since);
                 }
                 Err(error) if several && choice.settings.continue_on_multiple_label_failure => {
                     warn!(label, %error, "label left out");
@@ -136,15 +206,11 @@ impl Git {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Found { version: Some(versions.join(",")), state: Some(String::new()), sources, rejected })
+        let (version, state) = (Some(versions.join(",")), Some(String::new()));
+        Ok(Found { version, state, sources, rejected, stale_since })
     }
 
-    async fn find_label(
-        &self,
-        choice: &Choice,
-        query: &Query,
-        label: Option<&str>,
-    ) -> Result<(String, Vec<search::Source>, Option<String>), Error> {
+    async fn find_label(&self, choice: &Choice, query: &Query, label: Option<&str>) -> Result<Found, Error> {
         let opened = self.open(choice, query, label).await?;
         let locations = self.locations_in(choice, &opened, query)?;
         let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
@@ -153,7 +219,13 @@ impl Git {
             Failure::Refused(problem) => Error::Internal(problem.line()),
             Failure::Other(error) => error,
         })?;
-        Ok((opened.commit.id.to_string(), sources, opened.place.rejected(&opened.label)))
+        Ok(Found {
+            version: Some(opened.commit.id.to_string()),
+            sources,
+            rejected: opened.place.rejected(&opened.label).map(|rejected| rejected.commit.to_string()),
+            stale_since: opened.place.stale_since(),
+            ..Found::default()
+        })
     }
 
     fn locations_in(&self, choice: &Choice, opened: &Opened, query: &Query) -> Result<Vec<Location>, Error> {
@@ -203,6 +275,14 @@ impl Repository for Git {
 
     fn refresh(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.places.refresh())
+    }
+
+    fn version(&self, query: &Query) -> Option<String> {
+        self.choices(query).find_map(|choice| self.version_in(choice, query))
+    }
+
+    fn repositories(&self) -> Vec<&Self> {
+        vec![self]
     }
 
     fn freshness(&self) -> Vec<Freshness> {

@@ -19,8 +19,8 @@ pub(crate) struct Refs {
 }
 
 const FILE: &str = "packed-refs";
-const BRANCHES: &str = "refs/heads/";
-const TAGS: &str = "refs/tags/";
+pub(super) const BRANCHES: &str = "refs/heads/";
+pub(super) const TAGS: &str = "refs/tags/";
 
 impl Refs {
     /// Whether a remote's name is mirrored; pull requests and notes are not.

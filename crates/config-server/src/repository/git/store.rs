@@ -27,7 +27,8 @@ pub(crate) struct Store {
     commits: Cache<Oid, Commit>,
 }
 
-struct Handles(Mutex<Vec<git2::Repository>>);
+/// Idle handles, and how often they were renewed: packs that were removed must not be looked for.
+struct Handles(Mutex<(u64, Vec<git2::Repository>)>);
 
 impl std::fmt::Debug for Handles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,6 +62,8 @@ pub(crate) enum EntryKind {
     File,
     Directory,
     Link,
+    /// The commit of another repository.
+    Module,
 }
 
 impl Store {
@@ -69,28 +72,49 @@ impl Store {
         let first = open(directory)?;
         Ok(Self {
             directory: directory.to_owned(),
-            handles: Handles(Mutex::new(vec![first])),
+            handles: Handles(Mutex::new((0, vec![first]))),
             directories: Cache::new(DIRECTORIES),
             commits: Cache::new(64 * 1024),
         })
     }
 
-    /// Runs `work` with a handle of its own.
+    /// Runs `work` with a handle of its own; once more when packs were put in order meanwhile and it failed.
     pub(crate) fn with<T>(
         &self,
-        work: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
+        work: impl Fn(&git2::Repository) -> Result<T, git2::Error>,
     ) -> Result<T, git2::Error> {
-        let kept = self.handles.0.lock().pop();
-        let handle = match kept {
-            Some(handle) => handle,
-            None => open(&self.directory)?,
-        };
-        let result = work(&handle);
-        let mut handles = self.handles.0.lock();
-        if handles.len() < HANDLES {
-            handles.push(handle);
+        loop {
+            let (generation, kept) = {
+                let mut handles = self.handles.0.lock();
+                (handles.0, handles.1.pop())
+            };
+            let handle = match kept {
+                Some(handle) => handle,
+                None => open(&self.directory)?,
+            };
+            let result = work(&handle);
+            let mut handles = self.handles.0.lock();
+            if handles.0 == generation {
+                if handles.1.len() < HANDLES {
+                    handles.1.push(handle);
+                }
+                return result;
+            }
+            if result.is_ok() {
+                return result;
+            }
         }
-        result
+    }
+
+    /// Handles are opened anew: the packs on disk are other ones now.
+    pub(crate) fn renew(&self) {
+        let old = {
+            let mut handles = self.handles.0.lock();
+            handles.0 += 1;
+            std::mem::take(&mut handles.1)
+        };
+        drop(old);
+        self.commits.clear();
     }
 
     /// The commit with this id, or the one that a tag object with this id names; `None`: no such commit.
@@ -106,6 +130,11 @@ impl Store {
             self.commits.put(id, commit, 64);
         }
         Ok(commit)
+    }
+
+    /// The tree of a submodule's commit, if that was fetched.
+    pub(crate) fn module(&self, commit: Oid) -> Result<Option<Oid>, Error> {
+        Ok(self.commit(commit)?.map(|commit| commit.tree))
     }
 
     /// The one commit whose id begins with these digits.
@@ -129,7 +158,7 @@ impl Store {
                             EntryKind::Link
                         }
                         Some(ObjectType::Blob) => EntryKind::File,
-                        // A submodule.
+                        Some(ObjectType::Commit) => EntryKind::Module,
                         _ => continue,
                     };
                     // Names that are not UTF-8 cannot be asked for.
@@ -158,6 +187,10 @@ fn open(directory: &Path) -> Result<git2::Repository, git2::Error> {
 }
 
 fn internal(error: &git2::Error) -> Error {
+    // A commit that no branch reaches any more was asked for by its id, and is gone since.
+    if error.code() == ErrorCode::NotFound {
+        return Error::NotFound(format!("git: {}", error.message()));
+    }
     Error::Internal(format!("git: {}", error.message()))
 }
 

@@ -51,6 +51,13 @@ impl CommitFiles {
                         None => Ok(None),
                     };
                 }
+                EntryKind::Module => {
+                    let Some(tree) = self.store.module(entry.id)? else { return Ok(None) };
+                    if last {
+                        return Ok(Some(Entry { id: tree, kind: EntryKind::Directory }));
+                    }
+                    directory = self.store.directory(tree)?;
+                }
                 EntryKind::Directory if !last => directory = self.store.directory(entry.id)?,
                 EntryKind::File | EntryKind::Directory if last => return Ok(Some(entry)),
                 EntryKind::File | EntryKind::Directory | EntryKind::Link => return Ok(None),
@@ -106,7 +113,7 @@ impl Files for CommitFiles {
             let is_directory = match entry.kind {
                 EntryKind::Directory => true,
                 EntryKind::File => false,
-                EntryKind::Link => {
+                EntryKind::Link | EntryKind::Module => {
                     let full = if path.is_empty() { name.to_string() } else { format!("{path}/{name}") };
                     self.entry(&full)?.is_some_and(|entry| entry.kind == EntryKind::Directory)
                 }

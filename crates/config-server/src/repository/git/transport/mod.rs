@@ -69,6 +69,32 @@ impl Transport {
     }
 }
 
+/// What of the settings has no effect on a repository, or not the expected one; to be told at the start.
+pub(crate) fn remarks(uri: &str, settings: &Settings) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    let ssh = uri.starts_with("ssh://") || (is_scp(uri) && !uri.contains("://"));
+    if uri.contains("://git-codecommit") {
+        out.push("AWS CodeCommit: requests are not signed with AWS keys; username and password must be Git credentials of IAM");
+    }
+    if uri.contains("://source.developers.google.com") {
+        out.push("Google Cloud Source: no credentials are taken from the machine; username and password must be set");
+    }
+    if settings.force_pull {
+        out.push("force-pull has no effect: a mirror has no work tree that could be changed");
+    }
+    let keys = settings.private_key.is_some() || settings.host_key.is_some();
+    if ssh && !settings.ignore_local_ssh_settings && keys {
+        out.push("private-key and host-key have no effect without ignore-local-ssh-settings: true");
+    }
+    if ssh && !settings.proxy.is_empty() {
+        out.push("proxy has no effect on ssh; use ProxyJump or ProxyCommand in the ssh settings");
+    }
+    if uri.starts_with("file:") && (settings.clone_submodules || settings.delete_untracked_branches) {
+        out.push("clone-submodules and delete-untracked-branches have no effect on a file: repository, which is read where it is");
+    }
+    out
+}
+
 /// `user@host:path`, also without the user; a colon after a slash belongs to a path.
 fn is_scp(uri: &str) -> bool {
     uri.split_once(':').is_some_and(|(host, path)| {
@@ -114,6 +140,33 @@ mod tests {
         }
         for uri in ["ftp://h/x", "ssh://-oProxyCommand=x/y", "-oProxyCommand=x:y"] {
             assert!(Transport::new(uri, &Settings::default()).is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn settings_without_effect_are_told() {
+        let forced = Settings { force_pull: true, ..Settings::default() };
+        let keyed = Settings { private_key: Some(crate::config::Secret("k".into())), ..Settings::default() };
+        for (uri, settings, expected) in [
+            ("https://h/x", Settings::default(), None),
+            (
+                "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/x",
+                Settings::default(),
+                Some("CodeCommit"),
+            ),
+            ("https://source.developers.google.com/p/x/r/y", Settings::default(), Some("Google")),
+            ("https://h/x", forced, Some("force-pull")),
+            ("git@h:x", keyed.clone(), Some("private-key")),
+            ("git@h:x", Settings { ignore_local_ssh_settings: true, ..keyed }, None),
+            (
+                "file:///x",
+                Settings { clone_submodules: true, ..Settings::default() },
+                Some("clone-submodules"),
+            ),
+        ] {
+            let told = remarks(uri, &settings);
+            assert_eq!(told.len(), usize::from(expected.is_some()), "{uri} {told:?}");
+            assert!(expected.is_none_or(|part| told[0].contains(part)), "{uri} {told:?}");
         }
     }
 
