@@ -40,6 +40,8 @@ pub fn app() -> App {
 }
 
 async fn build(context: Context) -> wellspring_daemon::Result<Service> {
+    // What is read often is kept parsed; libgit2's own copies would grow to hundreds of megabytes.
+    git2::opts::enable_caching(false);
     let settings = config::settings(&context.env)?;
     let decryptor = Arc::new(Decryptor {
         keys: Keys::from_env(&context.env)?,

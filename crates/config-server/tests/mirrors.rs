@@ -1,5 +1,6 @@
 //! Repositories as they are in real life: large ones, many of them, with submodules, behind a proxy; and each setting of theirs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stdout, reason = "figures")]
 
 mod support;
 

@@ -278,7 +278,7 @@ async fn broken_commits_are_told_everywhere_with_all_their_places() {
     let event = server.events("commit-rejected").await.remove(0);
     assert_eq!(event["data"]["commit"], broken);
     let metrics = server.server.get("/actuator/prometheus").await.text();
-    assert!(metrics.contains("wellspring_config_commits_rejected_total 1"), "{metrics}");
+    assert!(metrics.contains("wellspring_config_commits_rejected_commits_total 1"), "{metrics}");
     let history = server.ask("config/history").await;
     assert_eq!(history["rejected"]["commit"], broken);
     assert_ne!(history["served"], broken);

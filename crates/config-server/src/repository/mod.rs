@@ -97,6 +97,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) context: &'a Context,
     pub(crate) settings: &'a Settings,
     pub(crate) documents: Arc<Documents>,
+    /// Directories of all Git repositories.
+    pub(crate) directories: Arc<git::store::Directories>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) pins: Arc<Pins>,
     pub(crate) news: News,
@@ -122,10 +124,12 @@ pub(crate) fn build(
     documents: &Arc<Documents>,
     (policy, pins, news): (&Arc<Policy>, &Arc<Pins>, &News),
 ) -> Result<Arc<dyn Repository>, Problem> {
+    let directories = git::store::directories();
     let parts = |prefix: String| Parts {
         context,
         settings,
         documents: Arc::clone(documents),
+        directories: Arc::clone(&directories),
         policy: Arc::clone(policy),
         pins: Arc::clone(pins),
         news: news.clone(),

@@ -1,5 +1,6 @@
 //! Questions about files and codes: verbs that start nothing.
 
+mod config;
 mod explain;
 mod migrate;
 mod output;
@@ -47,6 +48,11 @@ pub(crate) enum Question {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// A running config server: who has which commit, what changed, roll a label back.
+    Config {
+        #[command(subcommand)]
+        verb: config::ConfigVerb,
+    },
 }
 
 /// Form of an answer.
@@ -54,6 +60,7 @@ pub(crate) enum Question {
 pub(crate) enum Output {
     /// For people.
     #[default]
+    #[value(alias = "table")]
     Text,
     /// For programs.
     Json,
@@ -76,6 +83,7 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
             validate::run(&files, &properties, strict, output, out)
         }
         Question::Explain { what, config } => explain::run(&what, config, properties, out),
+        Question::Config { verb } => config::run(verb, out),
         Question::Migrate { files, fail_on, output } => migrate::run(&files, fail_on, output, out),
     };
     match fine.and_then(|fine| out.flush().map(|()| fine)) {

@@ -109,6 +109,13 @@ impl Gate {
         Ok(lines)
     }
 
+    /// Nothing is held back any more: the remote went back to what is served.
+    pub(super) fn settle(&self) {
+        if !self.rejected.load().is_empty() {
+            self.rejected.store(Arc::default());
+        }
+    }
+
     /// The newer commit of a branch or tag that is not served.
     pub(super) fn rejected(&self, label: &str) -> Option<Rejected> {
         let rejected = self.rejected.load();

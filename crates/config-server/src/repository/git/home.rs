@@ -33,8 +33,9 @@ impl Home {
     pub(super) fn prepare(git: &Path, uri: &str) -> Result<(), String> {
         let place = |error: &dyn std::fmt::Display| format!("{}: {error}", git.display());
         if git.join("HEAD").exists() {
-            let store = Store::open(git).map_err(|error| place(&error.message()))?;
-            return match Self::origin(&store) {
+            let known =
+                git2::Repository::open(git).and_then(|repository| repository.config()?.get_string(ORIGIN));
+            return match known.ok() {
                 Some(known) if known == uri => Ok(()),
                 _ => Err(place(&"another repository is kept here; choose another basedir or remove it")),
             };

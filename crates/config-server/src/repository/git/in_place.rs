@@ -7,7 +7,7 @@ use git2::{ErrorCode, Oid};
 
 use super::SharedFiles;
 use super::label::{self, Names};
-use super::store::{Commit, Store};
+use super::store::{Commit, Directories, Store};
 use super::tree::CommitFiles;
 use super::work_tree::{Other, WorkTree};
 use crate::error::Error;
@@ -21,8 +21,8 @@ pub(crate) struct InPlace {
 }
 
 impl InPlace {
-    pub(crate) fn open(directory: &Path) -> Result<Self, Error> {
-        let store = Store::open(directory).map_err(|error| {
+    pub(crate) fn open(directory: &Path, directories: &Arc<Directories>) -> Result<Self, Error> {
+        let store = Store::open(directory, directories).map_err(|error| {
             Error::NotFound(format!("no Git repository at {}: {}", directory.display(), error.message()))
         })?;
         let has_work_tree = store.with(|repository| Ok(!repository.is_bare())).unwrap_or(false);

@@ -263,7 +263,7 @@ impl Places {
         let kind = match in_place_directory(uri) {
             Some(directory) => {
                 let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-                Kind::InPlace(InPlace::open(&directory)?)
+                Kind::InPlace(InPlace::open(&directory, self.around.directories())?)
             }
             None => {
                 let transport = Transport::new(uri, &choice.settings)

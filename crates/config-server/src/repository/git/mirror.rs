@@ -23,7 +23,7 @@ use super::home::{Home, size};
 use super::label::{self, Names};
 use super::modules::Modules;
 use super::refs::Refs;
-use super::store::{Commit, Store};
+use super::store::{Commit, Directories, Store};
 use super::transport::{Shown, Transport};
 use super::tree::CommitFiles;
 use super::vacuum;
@@ -69,6 +69,7 @@ pub(crate) struct Mirror {
 pub(crate) struct Surroundings {
     tasks: Tasks,
     documents: Arc<Documents>,
+    directories: Arc<Directories>,
     instruments: Instruments,
     policy: Arc<Policy>,
     pins: Arc<Pins>,
@@ -80,11 +81,18 @@ impl Surroundings {
         Self {
             tasks: parts.context.tasks.clone(),
             documents: Arc::clone(&parts.documents),
+            directories: Arc::clone(&parts.directories),
             instruments: Instruments::bind(&parts.context.meters),
             policy: Arc::clone(&parts.policy),
             pins: Arc::clone(&parts.pins),
             news: parts.news.clone(),
         }
+    }
+}
+
+impl Surroundings {
+    pub(crate) fn directories(&self) -> &Arc<Directories> {
+        &self.directories
     }
 }
 
@@ -125,7 +133,7 @@ impl Mirror {
         if !self.home.git.join("packed-refs").exists() {
             return;
         }
-        match (Refs::load(&self.home.git), Store::open(&self.home.git)) {
+        match (Refs::load(&self.home.git), Store::open(&self.home.git, &self.around.directories)) {
             (Ok(refs), Ok(store))
                 if !refs.names.is_empty() && Home::origin(&store).as_deref() == Some(self.uri.as_str()) =>
             {
@@ -264,23 +272,33 @@ impl Mirror {
     async fn fetch(&self) -> Result<(), String> {
         let known = self.refs.load_full().unwrap_or_default();
         let git = &self.home.git;
+        let mut lost = false;
         if self.store.get().is_none() || !git.join("HEAD").exists() {
             let (git, uri) = (git.clone(), self.uri.clone());
             tokio::task::spawn_blocking(move || Home::prepare(&git, &uri))
                 .await
                 .map_err(|error| error.to_string())??;
+            // Somebody has removed the directory of a running server.
+            lost = self.store.get().is_some();
         }
-        let news = self.transport.fetch(git, &known, self.timeout).await?;
+        let nothing = Refs::default();
+        let here = if lost { &nothing } else { &*known };
+        let news = self.transport.fetch(git, here, self.timeout).await?;
         let store = match self.store.get() {
             Some(store) => store,
             None => {
-                let store = Store::open(git).map_err(|error| error.message().to_owned())?;
+                let store =
+                    Store::open(git, &self.around.directories).map_err(|error| error.message().to_owned())?;
                 // A second fetch cannot have set it: there is one at a time.
                 self.store.get_or_init(|| Arc::new(store))
             }
         };
+        if lost {
+            store.renew();
+        }
         let refs = known.updated(&news, self.prune);
-        if refs == *known && self.refs.load().is_some() {
+        if refs == *known && self.refs.load().is_some() && !lost {
+            self.gate.settle();
             return Ok(());
         }
         if let Some(modules) = &self.modules {
@@ -288,7 +306,7 @@ impl Mirror {
             modules.fetch(git, new.map(|(_, id)| *id).collect(), self.timeout).await;
         }
         let refs = self.gate.admit(&self.uri, git, store, &known, refs).await?;
-        if refs != *known || self.refs.load().is_none() {
+        if refs != *known || self.refs.load().is_none() || lost {
             refs.save(git).map_err(|error| format!("{}: {error}", git.display()))?;
             let refs = Arc::new(refs);
             self.refs.store(Some(Arc::clone(&refs)));

@@ -180,7 +180,9 @@ fn measure(
 /// The rule that is broken, without the value, which may be a secret.
 fn rule(error: &jsonschema::ValidationError<'_>) -> String {
     match error.kind() {
-        ValidationErrorKind::Required { property } => format!("{property} is missing"),
+        ValidationErrorKind::Required { property } => {
+            format!("{} is missing", property.as_str().unwrap_or_default())
+        }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             format!("it must not have {}", unexpected.join(", "))
         }

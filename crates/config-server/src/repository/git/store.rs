@@ -18,12 +18,19 @@ const DIRECTORIES: usize = 8 << 20;
 /// Handles that are kept when idle.
 const HANDLES: usize = 8;
 
+/// Directories by the id of their content, which is the same in any repository: one store for all.
+pub(crate) type Directories = Cache<Oid, Arc<Directory>>;
+
+pub(crate) fn directories() -> Arc<Directories> {
+    Arc::new(Cache::new(DIRECTORIES))
+}
+
 /// Objects of a Git directory.
 #[derive(Debug)]
 pub(crate) struct Store {
     directory: PathBuf,
     handles: Handles,
-    directories: Cache<Oid, Arc<Directory>>,
+    directories: Arc<Directories>,
     commits: Cache<Oid, Commit>,
 }
 
@@ -68,12 +75,12 @@ pub(crate) enum EntryKind {
 
 impl Store {
     /// `directory`: a bare repository or one with a `.git` in it.
-    pub(crate) fn open(directory: &Path) -> Result<Self, git2::Error> {
+    pub(crate) fn open(directory: &Path, directories: &Arc<Directories>) -> Result<Self, git2::Error> {
         let first = open(directory)?;
         Ok(Self {
             directory: directory.to_owned(),
             handles: Handles(Mutex::new((0, vec![first]))),
-            directories: Cache::new(DIRECTORIES),
+            directories: Arc::clone(directories),
             commits: Cache::new(64 * 1024),
         })
     }

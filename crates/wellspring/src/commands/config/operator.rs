@@ -189,7 +189,11 @@ impl Asked {
                     "actor": user(),
                 });
                 let order = order.as_object().map(|order| {
-                    order.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect()
+                    order
+                        .iter()
+                        .filter(|(_, value)| !value.is_null())
+                        .map(|(k, v)| (k.clone(), v.clone()))
+                        .collect()
                 });
                 let body = Some(Value::Object(order.unwrap_or_default()));
                 (api, Call { method: Method::Post, body, ..get("pins", Vec::new()) }, PINS)
@@ -214,10 +218,20 @@ const DRIFT: &[Column] = &[
     ("HAS", "version"),
     ("SERVED", "served"),
 ];
-const HISTORY: &[Column] =
-    &[("COMMIT", "id"), ("SERVED", "served"), ("AUTHOR", "author"), ("MESSAGE", "message"), ("FILES", "files")];
-const DIFF: &[Column] =
-    &[("KEY", "key"), ("CHANGE", "kind"), ("FROM", "from/value"), ("TO", "to/value"), ("SOURCE", "to/source")];
+const HISTORY: &[Column] = &[
+    ("COMMIT", "id"),
+    ("SERVED", "served"),
+    ("AUTHOR", "author"),
+    ("MESSAGE", "message"),
+    ("FILES", "files"),
+];
+const DIFF: &[Column] = &[
+    ("KEY", "key"),
+    ("CHANGE", "kind"),
+    ("FROM", "from/value"),
+    ("TO", "to/value"),
+    ("SOURCE", "to/source"),
+];
 const GET: &[Column] = &[("KEY", "key"), ("VALUE", "value"), ("SOURCE", "source"), ("PLACE", "origin")];
 const PINS: &[Column] = &[
     ("LABEL", "label"),
@@ -233,7 +247,10 @@ fn user() -> Option<String> {
 }
 
 fn variable(name: &str) -> Option<String> {
-    std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value).filter(|value| !value.is_empty())
+    std::env::vars()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_empty())
 }
 
 async fn answer(api: &Api, call: Call) -> Result<Value, String> {
@@ -263,7 +280,9 @@ async fn answer(api: &Api, call: Call) -> Result<Value, String> {
         None => request,
     };
     let unreachable = |error: &dyn std::fmt::Display| {
-        format!("no admin API at {admin}: {error}; try: --admin URL, and wellspring.admin.address of the config server")
+        format!(
+            "no admin API at {admin}: {error}; try: --admin URL, and wellspring.admin.address of the config server"
+        )
     };
     let response = request.send().await.map_err(|error| unreachable(&error))?;
     let fine = response.status().is_success();
@@ -272,7 +291,8 @@ async fn answer(api: &Api, call: Call) -> Result<Value, String> {
         return Ok(body);
     }
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let mut complaint = format!("{}: {}", text("code").unwrap_or("refused"), text("message").unwrap_or_default());
+    let mut complaint =
+        format!("{}: {}", text("code").unwrap_or("refused"), text("message").unwrap_or_default());
     if let Some(hint) = text("hint") {
         complaint.push_str(&format!("; try: {hint}"));
     }
@@ -307,9 +327,7 @@ fn cell(item: &Value, path: &str) -> String {
             text.chars().take(10).collect()
         }
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
-        }
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         Some(other) => other.to_string(),
     }
 }
@@ -325,8 +343,10 @@ mod tests {
             {"state": "never", "application": "stock-and-more", "version": null},
         ]});
         let mut out = Vec::new();
-        table(&answer, &[("STATE", "state"), ("APPLICATION", "application"), ("HAS", "version")], &mut out).unwrap();
-        let expected = "STATE   APPLICATION     HAS\nbehind  orders          0123456789\nnever   stock-and-more  -\n";
+        table(&answer, &[("STATE", "state"), ("APPLICATION", "application"), ("HAS", "version")], &mut out)
+            .unwrap();
+        let expected =
+            "STATE   APPLICATION     HAS\nbehind  orders          0123456789\nnever   stock-and-more  -\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
