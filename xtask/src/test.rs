@@ -20,6 +20,7 @@ const PLATFORM: &[&str] = &[
     "registry_load",
     "registry_peers",
     "registry_crash",
+    "config_size",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &["interop_spring", "interop_migration", "interop_clients", "interop_bus"];
