@@ -1,8 +1,9 @@
-//! `cargo xtask bench registry|config|gateway`: the daemons under load, side by side with their peers.
+//! `cargo xtask bench registry|config|gateway|bus`: the daemons under load, side by side with their peers.
 //!
 //! What is compared is the CPU time of the serving process per request, taken from the scheduler, in alternating rounds on
 //! one core while the load comes from the other; requests per second follow the machine's mood, CPU time hardly does.
 
+mod bus;
 mod config;
 mod gateway;
 mod load;
@@ -35,8 +36,9 @@ fn main() -> Result<()> {
         Some("registry") => runtime.block_on(registry::run(effort)),
         Some("config") => runtime.block_on(config::run(effort)),
         Some("gateway") => runtime.block_on(gateway::run(effort)),
+        Some("bus") => runtime.block_on(bus::run(effort)),
         other => {
-            bail!("wanted registry, config or gateway, got {other:?} (then --rounds=5 --requests=20000)")
+            bail!("wanted registry, config, gateway or bus, got {other:?} (then --rounds=5 --requests=20000)")
         }
     }
 }

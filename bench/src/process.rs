@@ -149,6 +149,18 @@ fn pin(pid: u32, core: usize) -> Result<()> {
     Ok(())
 }
 
+/// Gives this process, and what it starts from now on, all cores again.
+pub(crate) fn unpin_self() -> Result<()> {
+    let cores = std::fs::read_to_string("/sys/devices/system/cpu/online").context("the list of cores")?;
+    let status = Command::new("taskset")
+        .args(["-cp", cores.trim(), &std::process::id().to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .context("taskset (package util-linux)")?;
+    ensure!(status.success(), "taskset: {status}");
+    Ok(())
+}
+
 /// Where one of the platform's programs is: the release build, or `WELLSPRING_BIN_DIR`.
 pub(crate) fn program(name: &str) -> String {
     wellspring_test_support::binaries::path(name).display().to_string()

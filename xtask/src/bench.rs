@@ -5,7 +5,7 @@ use crate::command::{cargo, root, succeeds, target};
 
 /// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
 pub(crate) fn run(options: &[&str]) -> bool {
-    if let [subject @ ("registry" | "config" | "gateway"), ..] = options {
+    if let [subject @ ("registry" | "config" | "gateway" | "bus"), ..] = options {
         return load(subject, options);
     }
     let mut ok = true;

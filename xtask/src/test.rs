@@ -21,9 +21,11 @@ const PLATFORM: &[&str] = &[
     "registry_peers",
     "registry_crash",
     "config_size",
+    "bus_board",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
-const INTEROP: &[&str] = &["interop_spring", "interop_migration", "interop_clients", "interop_bus"];
+const INTEROP: &[&str] =
+    &["interop_spring", "interop_migration", "interop_clients", "interop_bus", "interop_spring_bus"];
 
 #[derive(Debug)]
 pub(crate) struct Options {

@@ -1,13 +1,15 @@
 //! The ack board: `/actuator/busacks`, and what passes by, `/actuator/bustrace`.
 //!
-//! `busacks` lists the events, newest first; `busacks/{id}` is one of them; `POST busacks/{id}` sends it again to those who have
-//! not acknowledged it.
+//! `busacks` lists the events, newest first; `busacks/{id}` is one of them; `POST busacks` sends an event and answers with its
+//! entry, where `busrefresh` answers nothing; `POST busacks/{id}` sends one again to those who have not acknowledged it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use http::StatusCode;
+use indexmap::IndexMap;
 use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use wellspring_daemon::actuator::{Actuator, Endpoint, Reply};
@@ -16,7 +18,8 @@ use wellspring_properties::Problem;
 use wellspring_wire::Millis;
 
 use crate::ack_log::Entry;
-use crate::{Announcement, Bus};
+use crate::members::Registry;
+use crate::{Announcement, Bus, Payload};
 
 const TRACED: usize = 512;
 const LISTED: usize = 100;
@@ -31,7 +34,7 @@ pub(crate) fn mount(context: &Context, bus: &Bus) -> Result<(), Problem> {
 }
 
 fn board(bus: &Bus) -> Endpoint {
-    let (list, one, again) = (bus.clone(), bus.clone(), bus.clone());
+    let (list, one, new, again) = (bus.clone(), bus.clone(), bus.clone(), bus.clone());
     Endpoint::new("busacks")
         .read("", move |call| {
             let limit = call.query("limit").map_or(Ok(LISTED), str::parse::<usize>);
@@ -42,8 +45,17 @@ fn board(bus: &Bus) -> Endpoint {
             std::future::ready(reply)
         })
         .read("{id}", move |call| {
-            let entry = one.ack_log(|log| log.entry(call.selector("id")).map(detail));
+            let entry = entry(&one, call.selector("id"));
             std::future::ready(entry.map_or_else(Reply::absent, |entry| Reply::json(&entry)))
+        })
+        .write("", move |call| {
+            let bus = new.clone();
+            async move {
+                match call.json() {
+                    Ok(wanted) => send(&bus, wanted).await.unwrap_or_else(|refused| refused),
+                    Err(reply) => reply,
+                }
+            }
         })
         .write("{id}", move |call| {
             let bus = again.clone();
@@ -52,7 +64,7 @@ fn board(bus: &Bus) -> Endpoint {
 }
 
 fn listing(bus: &Bus, limit: usize) -> Value {
-    let now = Millis::now();
+    let (now, registry) = (Millis::now(), bus.registry());
     bus.ack_log(|log| {
         let members: Vec<_> = log
             .members(now)
@@ -61,13 +73,23 @@ fn listing(bus: &Bus, limit: usize) -> Value {
         json!({
             "busId": bus.id(),
             "members": members,
-            "events": log.entries().take(limit).map(detail).collect::<Vec<_>>(),
+            "events": log.entries().take(limit).map(|entry| detail(entry, &registry)).collect::<Vec<_>>(),
         })
     })
 }
 
-fn detail(entry: &Entry) -> Value {
-    let answers = entry.answers();
+fn entry(bus: &Bus, id: &str) -> Option<Value> {
+    let registry = bus.registry();
+    bus.ack_log(|log| log.entry(id).map(|entry| detail(entry, &registry)))
+}
+
+fn detail(entry: &Entry, registry: &Registry) -> Value {
+    let answers = entry.answers(registry);
+    let acknowledged: Vec<_> = entry
+        .acknowledged
+        .iter()
+        .map(|(by, at)| json!({"by": by, "at": error_page::timestamp(at.0), "afterMillis": at.0 - entry.sent.0}))
+        .collect();
     json!({
         "id": entry.id,
         "type": entry.type_name,
@@ -75,12 +97,52 @@ fn detail(entry: &Entry) -> Value {
         "destination": entry.destination,
         "sent": error_page::timestamp(entry.sent.0),
         "ours": entry.ours,
-        "complete": entry.is_complete(),
-        "acknowledged": answers.acknowledged.iter().map(|(by, after)| json!({"by": by, "afterMillis": after})).collect::<Vec<_>>(),
+        "complete": entry.is_complete(registry),
+        "acknowledged": acknowledged,
         "silent": answers.silent,
         "notAcknowledging": answers.not_acknowledging,
+        "left": answers.left,
         "resends": entry.resends,
     })
+}
+
+/// What is to be sent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wanted {
+    #[serde(default, rename = "type")]
+    kind: Kind,
+    #[serde(default)]
+    destination: String,
+    #[serde(default)]
+    values: IndexMap<String, String>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Refresh,
+    Env,
+}
+
+async fn send(bus: &Bus, wanted: Wanted) -> Result<Reply, Reply> {
+    let payload = match wanted.kind {
+        Kind::Refresh if wanted.values.is_empty() => Payload::Refresh,
+        Kind::Env if !wanted.values.is_empty() => Payload::EnvironmentChange(wanted.values),
+        Kind::Refresh => return Err(Reply::bad_request("a refresh has no values")),
+        Kind::Env => return Err(Reply::bad_request("env needs values: {\"values\": {\"name\": \"value\"}}")),
+    };
+    let sent = bus.publish(&wanted.destination, payload).await;
+    let event = sent.map_err(|error| {
+        let status = if error.is_retryable() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        Reply::failed(status, error.to_string())
+    })?;
+    Ok(entry(bus, &event.id).map_or_else(Reply::done, |entry| Reply::json(&entry)))
 }
 
 async fn resend(bus: &Bus, id: &str) -> Reply {

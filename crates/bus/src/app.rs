@@ -19,6 +19,8 @@ use crate::transport::Transport;
 #[cfg(feature = "amqp")]
 use crate::transport::amqp::Amqp;
 use crate::transport::bridge::Bridge;
+#[cfg(feature = "kafka")]
+use crate::transport::kafka::Kafka;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 use crate::webhook::Monitor;
@@ -89,7 +91,12 @@ fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc
             let upstream = Sse::connect(cx.client.clone(), &options.own.url, true);
             Arc::new(Bridge::start(Arc::new(upstream), exchange.clone()))
         }
-        // Without the feature, `choice` has refused AMQP.
+        #[cfg(feature = "kafka")]
+        Choice::Kafka => {
+            let broker = Kafka::from_env(&cx.env, options)?;
+            Arc::new(Bridge::start(Arc::new(broker), exchange.clone()))
+        }
+        // Without the feature, `choice` has refused the broker.
         _ => Arc::new(exchange.clone()),
     })
 }

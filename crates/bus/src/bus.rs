@@ -22,10 +22,12 @@ use wellspring_wire::Millis;
 use wellspring_wire::bus::{Event, Payload, RemoteEvent};
 
 use crate::ack_log::{AckLog, Record};
+use crate::complaints::Complaints;
 use crate::config::{Config, Own};
 use crate::destination::{self, Identity};
 use crate::inbox::{self, Echoes, Recent};
 use crate::listener::{self, Listener};
+use crate::members::Registry;
 use crate::metrics::Instruments;
 use crate::transport::{Outgoing, State, Transport};
 use crate::{Failure, PublishError};
@@ -106,6 +108,7 @@ pub(crate) struct Inner {
     pub(crate) ack_log: Mutex<AckLog>,
     pub(crate) echoes: Echoes,
     pub(crate) recent: Mutex<Recent>,
+    pub(crate) complaints: Complaints,
     pub(crate) announcements: broadcast::Sender<Announcement>,
     pub(crate) instruments: Instruments,
     pub(crate) shutdown: CancellationToken,
@@ -150,6 +153,7 @@ impl Bus {
             ack_log: Mutex::new(AckLog::new(events)),
             echoes: Echoes::default(),
             recent: Mutex::default(),
+            complaints: Complaints::default(),
             announcements: broadcast::Sender::new(ANNOUNCEMENTS),
             instruments: options.instruments,
             shutdown: CancellationToken::new(),
@@ -275,6 +279,11 @@ impl Bus {
         self.inner.instances.store(Arc::new(Some(Box::new(instances))));
     }
 
+    /// Who is registered now.
+    pub fn registry(&self) -> Registry {
+        self.inner.registry()
+    }
+
     /// Restores the ack log and calls `keep` for every later change.
     pub fn remember(&self, records: Vec<Record>, keep: impl Fn(&Record) + Send + Sync + 'static) {
         let mut log = self.inner.ack_log.lock();
@@ -285,9 +294,10 @@ impl Bus {
     /// Sends the event `id` again, to each that has not acknowledged it. Answers the new events; `None`: no such event, or one
     /// whose content is not kept (only refreshes can be repeated).
     pub async fn resend(&self, id: &str) -> Option<Vec<Result<Event, PublishError>>> {
+        let registry = self.registry();
         let missing = self.ack_log(|log| {
             let entry = log.entry(id).filter(|entry| entry.type_name == Payload::Refresh.type_name())?;
-            let answers = entry.answers();
+            let answers = entry.answers(&registry);
             Some([answers.silent, answers.not_acknowledging].concat())
         })?;
         let mut sent = Vec::with_capacity(missing.len());
@@ -382,10 +392,14 @@ impl Inner {
 
     /// Enters an event into the ack log.
     pub(crate) fn note(&self, event: &Event, ours: bool) {
-        let instances = self.instances.load();
-        let instances = instances.as_ref().as_ref().map(|instances| instances()).unwrap_or_default();
-        let record = self.ack_log.lock().sent(Millis::now(), event, ours, &instances);
+        let registry = self.registry();
+        let record = self.ack_log.lock().sent(Millis::now(), event, ours, &registry);
         self.keep(record.as_ref());
+    }
+
+    fn registry(&self) -> Registry {
+        let instances = self.instances.load();
+        instances.as_ref().as_ref().map(|instances| instances().into_iter().collect()).unwrap_or_default()
     }
 
     pub(crate) fn note_ack(&self, ack_id: &str, by: &str) {

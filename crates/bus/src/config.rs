@@ -113,7 +113,8 @@ fn read<T: DeserializeOwned>(env: &Environment, prefix: &str) -> Result<T, Probl
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// `amqp` when anything is set below `spring.rabbitmq`, else `sse` with `wellspring.bus.url`, else `memory`.
+    /// `amqp` when anything is set below `spring.rabbitmq`, else `kafka` when its brokers are named, else `sse` with
+    /// `wellspring.bus.url`, else `memory`; `spring.cloud.stream.default-binder` beats the first two.
     Auto,
     /// Within this process, and for the subscribers of a bus daemon.
     Memory,
@@ -121,6 +122,8 @@ pub enum Choice {
     Sse,
     /// RabbitMQ.
     Amqp,
+    /// Kafka.
+    Kafka,
 }
 
 /// `wellspring.bus.acks.*`.
@@ -136,11 +139,18 @@ pub struct Board {
 impl Own {
     /// What `auto` stands for.
     pub fn choice(&self, env: &Environment) -> Result<Choice, Problem> {
+        let rabbit = env.contains("spring.rabbitmq");
+        let kafka =
+            ["spring.kafka", "spring.cloud.stream.kafka.binder"].iter().any(|prefix| env.contains(prefix));
+        // A binder of another name is configured elsewhere, and says nothing.
+        let binder = env.get("spring.cloud.stream.default-binder");
+        let binder = binder.as_deref().filter(|name| matches!(*name, "rabbit" | "kafka"));
         let choice = match self.transport {
-            Choice::Auto if env.contains("spring.rabbitmq") => Choice::Amqp,
+            Choice::Auto if binder == Some("rabbit") || (rabbit && binder.is_none()) => Choice::Amqp,
+            Choice::Auto if binder == Some("kafka") || (kafka && binder.is_none()) => Choice::Kafka,
             Choice::Auto if !self.url.is_empty() => Choice::Sse,
             Choice::Auto => Choice::Memory,
-            chosen @ (Choice::Memory | Choice::Sse | Choice::Amqp) => chosen,
+            chosen @ (Choice::Memory | Choice::Sse | Choice::Amqp | Choice::Kafka) => chosen,
         };
         if choice == Choice::Sse && self.url.is_empty() {
             return Err(Problem::new(
@@ -154,6 +164,13 @@ impl Own {
             return Err(Problem::new(codes::UNSUPPORTED, "this program was built without RabbitMQ")
                 .at(env.origin("wellspring.bus.transport").or_else(|| env.origin("spring.rabbitmq.host")))
                 .hint("feature `amqp` of wellspring-bus, or wellspring.bus.transport: memory"));
+        }
+        if choice == Choice::Kafka && !cfg!(feature = "kafka") {
+            return Err(Problem::new(codes::UNSUPPORTED, "this program was built without Kafka")
+                .at(env
+                    .origin("wellspring.bus.transport")
+                    .or_else(|| env.origin("spring.kafka.bootstrap-servers")))
+                .hint("feature `kafka` of wellspring-bus, or wellspring.bus.transport: memory"));
         }
         Ok(choice)
     }
@@ -282,6 +299,22 @@ mod tests {
             choice(&[("spring.rabbitmq.host", "mq"), ("wellspring.bus.url", "x")]).unwrap(),
             Choice::Amqp
         );
+        #[cfg(all(feature = "amqp", feature = "kafka"))]
+        for (pairs, expected) in [
+            (&[("spring.kafka.bootstrap-servers", "k:9092")][..], Choice::Kafka),
+            (&[("spring.cloud.stream.kafka.binder.brokers", "k")], Choice::Kafka),
+            (&[("spring.kafka.client-id", "x"), ("spring.rabbitmq.host", "mq")], Choice::Amqp),
+            (
+                &[("spring.cloud.stream.default-binder", "kafka"), ("spring.rabbitmq.host", "mq")],
+                Choice::Kafka,
+            ),
+            (
+                &[("spring.cloud.stream.default-binder", "rabbit"), ("spring.kafka.client-id", "x")],
+                Choice::Amqp,
+            ),
+        ] {
+            assert_eq!(choice(pairs).unwrap(), expected, "{pairs:?}");
+        }
         assert_eq!(
             choice(&[("spring.rabbitmq.host", "mq"), ("wellspring.bus.transport", "memory")]).unwrap(),
             Choice::Memory

@@ -13,6 +13,8 @@ use crate::metrics::Instruments;
 use crate::transport::Transport;
 #[cfg(feature = "amqp")]
 use crate::transport::amqp::Amqp;
+#[cfg(feature = "kafka")]
+use crate::transport::kafka::Kafka;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 
@@ -58,7 +60,9 @@ impl Bus {
             }
             #[cfg(feature = "amqp")]
             Choice::Amqp => Arc::new(Amqp::from_env(env, &options)?),
-            // Without the feature, `choice` has refused AMQP.
+            #[cfg(feature = "kafka")]
+            Choice::Kafka => Arc::new(Kafka::from_env(env, &options)?),
+            // Without the feature, `choice` has refused the broker.
             _ => Arc::new(Exchange::new()),
         };
         Ok(Some(Self::start(options, transport)))

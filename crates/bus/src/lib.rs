@@ -27,6 +27,7 @@ mod app;
 #[cfg(feature = "server")]
 mod attach;
 mod bus;
+mod complaints;
 pub mod config;
 pub mod destination;
 mod error;
@@ -39,6 +40,7 @@ mod join;
 #[cfg(feature = "server")]
 mod journal;
 pub mod listener;
+pub mod members;
 pub mod metrics;
 pub mod transport;
 #[cfg(feature = "server")]

@@ -31,10 +31,10 @@ pub(crate) fn watch_board(meters: &Meters, bus: &Bus) {
     let bus = bus.clone();
     #[expect(clippy::cast_precision_loss, reason = "a board has some thousand events")]
     meters.gauge_fn(names::BUS_UNANSWERED, &[], move || {
-        let now = Millis::now();
+        let (now, registry) = (Millis::now(), bus.registry());
         bus.ack_log(|log| {
             let recent = log.entries().take_while(|entry| now.since(entry.sent) < LOOK_BACK);
-            recent.filter(|entry| !entry.is_complete()).count() as f64
+            recent.filter(|entry| !entry.is_complete(&registry)).count() as f64
         })
     });
 }

@@ -231,11 +231,19 @@ impl Rabbit {
         self.await_ready();
     }
 
-    /// Erlang's port mapper outlives a crashed node and still knows its name.
+    /// Erlang's port mapper outlives a crashed node and still knows its name. It refuses to end while it believes that the node
+    /// lives, so it is asked until it is gone.
     fn unmap(&self) {
-        let mut command = Command::new("epmd");
-        command.args(["-port", &self.ports.mapper.to_string(), "-kill"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+        let mapper = self.ports.mapper;
+        poll::within(Duration::from_secs(5), || {
+            if std::net::TcpStream::connect(("127.0.0.1", mapper)).is_err() {
+                return true;
+            }
+            let mut command = Command::new("epmd");
+            command.args(["-port", &mapper.to_string(), "-kill"]).env("ERL_EPMD_ADDRESS", "127.0.0.1");
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+            false
+        });
     }
 }
 

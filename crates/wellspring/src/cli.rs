@@ -28,8 +28,14 @@ enum Verb {
     ConfigServer(StartArgs),
     /// One daemon: a gateway that reads Spring Cloud Gateway's routes.
     Gateway(StartArgs),
-    /// One daemon: Spring Cloud Bus.
-    Bus(StartArgs),
+    /// One daemon: Spring Cloud Bus. With a verb of its own: an order or a question to one that runs.
+    #[command(disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
+    Bus {
+        #[command(subcommand)]
+        verb: Option<commands::bus::Verb>,
+        #[command(flatten)]
+        start: StartArgs,
+    },
     #[command(flatten)]
     Question(Question),
 }
@@ -60,7 +66,8 @@ pub fn main(words: Vec<String>) -> ExitCode {
         Verb::Registry(args) => wellspring_registry::app().main_with(args.config, properties),
         Verb::ConfigServer(args) => wellspring_config_server::app().main_with(args.config, properties),
         Verb::Gateway(args) => wellspring_gateway::app().main_with(args.config, properties),
-        Verb::Bus(args) => wellspring_bus::app().main_with(args.config, properties),
+        Verb::Bus { verb: Some(verb), .. } => commands::bus::run(verb),
+        Verb::Bus { verb: None, start } => wellspring_bus::app().main_with(start.config, properties),
         Verb::Question(question) => commands::run(question, properties),
     }
 }

@@ -213,7 +213,7 @@ impl Transport for Exchange {
                 let delivery = tokio::select! {
                     next = cursor.next() => match next {
                         Next::Message(body, _) => {
-                            Delivery::Message(Incoming { body, content_type: None, settle: Settle::default() })
+                            Delivery::Message(Incoming { body, content_type: None, source: None, settle: Settle::default() })
                         }
                         Next::Gap => Delivery::Gap,
                         Next::Closed => return,

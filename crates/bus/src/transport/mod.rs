@@ -1,11 +1,15 @@
 //! How messages travel. A transport knows bytes and content types, not events.
 //!
-//! `memory` joins parts of one process, `sse` reaches a bus daemon over HTTP, `amqp` a RabbitMQ. Publishing queues at once, in
+//! `memory` joins parts of one process, `sse` reaches a bus daemon over HTTP, `amqp` a RabbitMQ, `kafka` a Kafka. Publishing queues at once, in
 //! order; the receipt tells later whether the other side took the message. Memory is bounded everywhere.
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
 pub mod bridge;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod links;
 pub mod memory;
 mod outbox;
 mod pause;
@@ -72,6 +76,8 @@ pub struct Incoming {
     pub body: Bytes,
     /// MIME type that the sender gave, if any.
     pub content_type: Option<String>,
+    /// What the transport knows of the sender, for complaints; only with messages that do not look like events.
+    pub source: Option<String>,
     /// Tells the transport what became of the message; dropped, it is taken as handled.
     pub settle: Settle,
 }

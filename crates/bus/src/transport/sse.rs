@@ -159,6 +159,7 @@ impl Shared {
                     "" | "message" if !event.data.is_empty() => Delivery::Message(Incoming {
                         body: event.data.into(),
                         content_type: None,
+                        source: None,
                         settle: Settle::default(),
                     }),
                     _ => continue,

@@ -32,6 +32,7 @@ impl Subscribers {
                 Delivery::Message(message) => Delivery::Message(Incoming {
                     body: message.body.clone(),
                     content_type: message.content_type.clone(),
+                    source: message.source.clone(),
                     settle: Settle::default(),
                 }),
             };

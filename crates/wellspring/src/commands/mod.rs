@@ -1,5 +1,6 @@
-//! Questions about files and codes: verbs that start nothing.
+//! Questions about files and codes, and to running daemons: verbs that start nothing.
 
+pub(crate) mod bus;
 mod config;
 mod explain;
 mod migrate;

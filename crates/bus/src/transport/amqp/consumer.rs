@@ -135,6 +135,7 @@ fn incoming(message: Message, verdicts: &mpsc::UnboundedSender<(u64, Verdict)>) 
     let (tag, verdicts) = (message.delivery_tag, verdicts.clone());
     Delivery::Message(Incoming {
         content_type: message::content_type(&message.properties),
+        source: message::source(&message),
         body: Bytes::from(message.data),
         settle: Settle::new(move |verdict| {
             if verdicts.send((tag, verdict)).is_err() {

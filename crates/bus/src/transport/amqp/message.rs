@@ -1,6 +1,7 @@
 //! The properties of a message, which are always the same set.
 
 use lapin::BasicProperties;
+use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use wellspring_wire::Millis;
 
@@ -30,6 +31,24 @@ pub(super) fn content_type(properties: &BasicProperties) -> Option<String> {
         AMQPValue::ShortString(text) => Some(text.as_str().trim_matches('"').to_owned()),
         _ => None,
     }
+}
+
+/// How every event begins.
+const EVENT: &[u8] = br#"{"type":""#;
+
+/// What the broker knows of the sender of something that is no event.
+pub(super) fn source(message: &Delivery) -> Option<String> {
+    if message.data.starts_with(EVENT) {
+        return None;
+    }
+    let properties = &message.properties;
+    let mut source = format!("routing key {}", message.routing_key);
+    for (name, value) in [("application", properties.app_id()), ("user", properties.user_id())] {
+        if let Some(value) = value {
+            source.push_str(&format!(", {name} {value}"));
+        }
+    }
+    Some(source.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ use lapin::{Channel, Connection, ExchangeKind};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 use wellspring_properties::{Environment, Problem};
 
+use super::links::{Links, Role};
 use super::outbox::Outbox;
 use super::subscribers::Subscribers;
 use super::{Delivery, Outgoing, Receipt, State, Transport};
@@ -44,33 +45,21 @@ pub struct Amqp {
     tasks: TaskTracker,
 }
 
-/// Which of the two connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Consumer,
-    Publisher,
-}
-
-/// The state of both connections, as one.
-#[derive(Debug)]
-struct Links {
-    each: parking_lot::Mutex<[State; 2]>,
-    both: watch::Sender<State>,
-    consuming: watch::Sender<bool>,
-    broker: String,
-}
-
 impl Amqp {
     /// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back.
     pub fn from_env(env: &Environment, options: &Options) -> Result<Self, Problem> {
-        Ok(Self::connect(Settings::from_env(env, &options.config, &options.own)?, &options.id))
+        let settings = Settings::from_env(env, &options.config, &options.own)?;
+        for unused in &settings.unused {
+            warn!("{}", unused.line());
+        }
+        Ok(Self::connect(settings, &options.id))
     }
 
     /// As `from_env`. `id` names the connections.
     pub fn connect(settings: Settings, id: &str) -> Self {
-        let links = Arc::new(Links::new(settings.broker()));
+        let links = Arc::new(Links::new("RabbitMQ", settings.broker()));
         let settings = Arc::new(settings);
-        let state = links.both.subscribe();
+        let state = links.state();
         let outbox = Outbox::new("amqp", state.clone());
         let subscribers = Arc::new(Subscribers::default());
         let unseen = Arc::new(unseen::Unseen::new(settings.is_anonymous()));
@@ -120,53 +109,6 @@ impl Transport for Amqp {
             self.tasks.close();
             self.tasks.wait().await;
         })
-    }
-}
-
-// === impl Links ===
-
-impl Links {
-    fn new(broker: String) -> Self {
-        let down = State::Down("not connected yet".to_owned());
-        Self {
-            each: parking_lot::Mutex::new([down.clone(), down.clone()]),
-            both: watch::Sender::new(down),
-            consuming: watch::Sender::new(false),
-            broker,
-        }
-    }
-
-    fn up(&self, role: Role) {
-        info!(broker = self.broker, ?role, "connected to RabbitMQ");
-        self.set(role, State::Up);
-    }
-
-    /// Notes the reason; the log tells it once, and again when it is another one.
-    fn down(&self, role: Role, reason: String) {
-        let state = State::Down(reason);
-        if self.set(role, state.clone()) != state {
-            warn!(broker = self.broker, ?role, reason = state.reason(), "RabbitMQ away");
-        }
-    }
-
-    fn set(&self, role: Role, state: State) -> State {
-        let mut each = self.each.lock();
-        let [consumer, publisher] = &mut *each;
-        let slot = match role {
-            Role::Consumer => consumer,
-            Role::Publisher => publisher,
-        };
-        if role == Role::Consumer {
-            self.consuming.send_replace(state == State::Up);
-        }
-        let before = std::mem::replace(slot, state);
-        let both = each.iter().find(|state| **state != State::Up).cloned().unwrap_or(State::Up);
-        self.both.send_if_modified(|current| {
-            let changed = *current != both;
-            *current = both;
-            changed
-        });
-        before
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) struct Publisher {
     /// Published, in order, not confirmed.
     on_the_wire: VecDeque<Letter>,
     /// Confirmed in vain: no consumer has them.
-    again: Vec<Bytes>,
+    again: VecDeque<Bytes>,
+    /// Confirmed just before the break: if the broker itself was away, not everyone may have them.
+    recent: Vec<Bytes>,
     /// Attempts to connect that failed since the last connection, if there was one: the broker itself was away.
     failed_attempts: Option<u32>,
 }
@@ -55,7 +57,8 @@ impl Publisher {
             name,
             connection: None,
             on_the_wire: VecDeque::new(),
-            again: Vec::new(),
+            again: VecDeque::new(),
+            recent: Vec::new(),
             failed_attempts: None,
         }
     }
@@ -65,8 +68,10 @@ impl Publisher {
         loop {
             let ended = shutdown.run_until_cancelled(Box::pin(self.session(&mut pause))).await;
             super::close(self.connection.take()).await;
-            let lost = self.unseen.take(self.on_the_wire.iter().map(|letter| &letter.body));
-            self.again.extend(lost);
+            let pending = self.on_the_wire.iter().map(|letter| &letter.body).chain(&self.again);
+            let doubtful = self.unseen.take(pending);
+            self.recent.extend(doubtful.recent);
+            self.again.extend(doubtful.lost);
             self.outbox.put_back(self.on_the_wire.drain(..));
             match ended {
                 None | Some(Ok(())) => return,
@@ -88,12 +93,12 @@ impl Publisher {
         self.settle(&channel).await?;
         self.links.up(Role::Publisher);
         pause.reset();
-        while let Some(body) = self.again.first() {
+        while let Some(body) = self.again.front() {
             // One after the other: they are few.
             if self.publish(&channel, body).await?.await?.is_nack() {
                 return Err(Broken::NotTaken);
             }
-            self.again.remove(0);
+            self.again.pop_front();
         }
         let mut confirms = FuturesOrdered::new();
         let mut look = tokio::time::interval(LOOK);
@@ -139,13 +144,15 @@ impl Publisher {
     /// right after the broker has come back would be confirmed and reach no one.
     async fn settle(&mut self, channel: &Channel) -> Result<(), Broken> {
         let attempts = self.failed_attempts.replace(0);
-        let mut consuming = self.links.consuming.subscribe();
+        let mut consuming = self.links.consuming();
         let own = tokio::time::timeout(OWN_CONSUMER, consuming.wait_for(|consuming| *consuming));
         if own.await.is_err() {
             debug!("publishing without a consumer of our own");
         }
         // One failed attempt is the break itself.
+        let recent = std::mem::take(&mut self.recent);
         if attempts.is_some_and(|attempts| attempts > 1) {
+            recent.into_iter().rev().for_each(|body| self.again.push_front(body));
             tokio::time::sleep(self.settings.settle_time).await;
         }
         if channel.status().connected() { Ok(()) } else { Err(Broken::Gone) }

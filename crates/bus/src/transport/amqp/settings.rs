@@ -1,5 +1,6 @@
 //! `spring.rabbitmq.*`, and those of `spring.cloud.stream.*` that a bus has a use for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -8,6 +9,7 @@ use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Connection, ConnectionBuilder, ConnectionProperties, DefaultConnectionBuilder};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use wellspring_properties::{Environment, Problem, codes, value};
 
 use super::Broken;
@@ -22,7 +24,6 @@ const HEARTBEAT: u16 = 60;
 const FRAME: u32 = 8192;
 
 /// A broker and the names on it.
-#[derive(Clone)]
 pub struct Settings {
     addresses: Vec<AMQPUri>,
     tls: OwnedTLSConfig,
@@ -35,6 +36,20 @@ pub struct Settings {
     prefetch: Option<u16>,
     /// After the broker was away, messages wait until other consumers have come back.
     pub(super) settle_time: Duration,
+    /// Settings that stand there and have no effect.
+    pub(super) unused: Vec<Problem>,
+    shuffle: Shuffle,
+    attempts: AtomicUsize,
+}
+
+/// In which order the addresses are tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shuffle {
+    #[default]
+    None,
+    Random,
+    InOrder,
 }
 
 /// A queue as it is declared.
@@ -57,6 +72,7 @@ struct Rabbit {
     password: String,
     virtual_host: Option<String>,
     addresses: Vec<String>,
+    address_shuffle_mode: Shuffle,
     #[serde(deserialize_with = "value::duration_seconds::option::deserialize")]
     requested_heartbeat: Option<Duration>,
     #[serde(deserialize_with = "value::duration_millis::option::deserialize")]
@@ -90,6 +106,32 @@ struct Pem {
 struct Binding {
     destination: Option<String>,
     group: String,
+    /// Chosen by `wellspring.bus.transport`, JSON in any case.
+    #[serde(rename = "binder")]
+    _binder: IgnoredAny,
+    #[serde(rename = "content-type")]
+    _content_type: IgnoredAny,
+}
+
+/// `spring.cloud.stream.rabbit`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct RabbitBindings {
+    bindings: Bindings,
+}
+
+/// Those of other bindings are not ours to judge.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Bindings {
+    #[serde(rename = "springCloudBusInput")]
+    spring_cloud_bus_input: BusInput,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct BusInput {
+    consumer: Binder,
 }
 
 /// `spring.cloud.stream.rabbit.bindings.springCloudBusInput.consumer`.
@@ -109,6 +151,7 @@ impl Default for Rabbit {
             password: "guest".to_owned(),
             virtual_host: None,
             addresses: Vec::new(),
+            address_shuffle_mode: Shuffle::None,
             requested_heartbeat: None,
             connection_timeout: None,
             ssl: Ssl::default(),
@@ -127,10 +170,12 @@ impl Default for Binder {
 impl Settings {
     /// From the properties, with the defaults of Spring Boot.
     pub fn from_env(env: &Environment, config: &Config, own: &Own) -> Result<Self, Problem> {
-        let rabbit: Rabbit = env.bind("spring.rabbitmq")?;
-        let input: Binding = env.bind("spring.cloud.stream.bindings.springCloudBusInput")?;
-        let output: Binding = env.bind("spring.cloud.stream.bindings.springCloudBusOutput")?;
-        let binder: Binder = env.bind("spring.cloud.stream.rabbit.bindings.springCloudBusInput.consumer")?;
+        let mut unused = Vec::new();
+        let rabbit: Rabbit = bind(env, "spring.rabbitmq", &mut unused)?;
+        let input: Binding = bind(env, "spring.cloud.stream.bindings.springCloudBusInput", &mut unused)?;
+        let output: Binding = bind(env, "spring.cloud.stream.bindings.springCloudBusOutput", &mut unused)?;
+        let binder: RabbitBindings = bind(env, "spring.cloud.stream.rabbit", &mut unused)?;
+        let binder = binder.bindings.spring_cloud_bus_input.consumer;
         let exchange = input.destination.unwrap_or_else(|| config.destination.clone());
         let routing_key = output.destination.unwrap_or_else(|| config.destination.clone());
         if exchange != routing_key {
@@ -154,6 +199,9 @@ impl Settings {
             anonymous_prefix: binder.anonymous_group_prefix,
             prefetch: binder.prefetch,
             settle_time: own.settle_time,
+            unused,
+            shuffle: rabbit.address_shuffle_mode,
+            attempts: AtomicUsize::new(0),
         })
     }
 
@@ -190,10 +238,23 @@ impl Settings {
         Queue { name, durable: true, exclusive: false, prefetch: self.prefetch.unwrap_or(GROUP_PREFETCH) }
     }
 
+    fn order(&self) -> Vec<&AMQPUri> {
+        let mut order: Vec<&AMQPUri> = self.addresses.iter().collect();
+        match self.shuffle {
+            Shuffle::None => {}
+            Shuffle::Random => fastrand::shuffle(&mut order),
+            Shuffle::InOrder => {
+                let next = self.attempts.fetch_add(1, Ordering::Relaxed);
+                order.rotate_left(next.checked_rem(self.addresses.len()).unwrap_or_default());
+            }
+        }
+        order
+    }
+
     /// Connects to the first address that answers.
     pub(super) async fn connect(&self, name: &str) -> Result<Connection, Broken> {
         let mut last = None;
-        for address in &self.addresses {
+        for address in self.order() {
             let builder: DefaultConnectionBuilder = ConnectionBuilder::new()?;
             let builder = builder
                 .with_uri(address.clone())
@@ -216,6 +277,17 @@ impl std::fmt::Debug for Settings {
             .field("exchange", &self.exchange)
             .finish_non_exhaustive()
     }
+}
+
+/// Binds, and notes what stands there and is read by nothing.
+fn bind<T: DeserializeOwned>(
+    env: &Environment,
+    prefix: &str,
+    unused: &mut Vec<Problem>,
+) -> Result<T, Problem> {
+    let (settings, unknown) = env.bind_checked(prefix);
+    unused.extend(unknown);
+    settings
 }
 
 // === impl Rabbit ===

@@ -85,3 +85,36 @@ fn what_cannot_be_followed_is_a_problem_and_passwords_stay_hidden() {
     let shown = format!("{:?}", settings(&[("spring.rabbitmq.password", "secret")]).unwrap());
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let settings = settings(&[
+        ("spring.rabbitmq.host", "mq"),
+        ("spring.rabbitmq.listener.simple.prefetch", "5"),
+        ("spring.rabbitmq.cache.channel.size", "9"),
+        ("spring.rabbitmq.template.mandatory", "true"),
+        ("spring.cloud.stream.bindings.springCloudBusInput.consumer.max-attempts", "1"),
+        ("spring.cloud.stream.bindings.orders-in-0.destination", "orders"),
+        ("spring.cloud.stream.rabbit.bindings.springCloudBusInput.consumer.auto-bind-dlq", "true"),
+        ("spring.cloud.stream.rabbit.bindings.springCloudBusInput.consumer.prefetch", "5"),
+    ])
+    .unwrap();
+    let lines: Vec<_> = settings.unused.iter().map(Problem::line).collect();
+    for told in ["listener", "cache", "template", "max-attempts", "auto-bind-dlq"] {
+        assert!(lines.iter().any(|line| line.contains(told)), "{told}: {lines:?}");
+    }
+    assert_eq!(lines.len(), 5, "{lines:?}");
+}
+
+#[test]
+fn addresses_are_tried_in_the_order_that_is_asked_for() {
+    let hosts = |mode: &str| {
+        let addresses = ("spring.rabbitmq.addresses", "a,b,c");
+        let settings = settings(&[addresses, ("spring.rabbitmq.address-shuffle-mode", mode)]).unwrap();
+        let order = || settings.order().iter().map(|uri| uri.authority.host.clone()).collect::<String>();
+        (0..30).map(|_| order()).collect::<Vec<_>>()
+    };
+    assert!(hosts("none").iter().all(|order| order == "abc"));
+    assert_eq!(hosts("inorder")[..4], ["abc", "bca", "cab", "abc"]);
+    assert!(hosts("random").iter().any(|order| order != "abc"));
+}

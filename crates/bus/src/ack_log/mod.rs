@@ -1,7 +1,8 @@
 //! Who applied what: every event with those it was meant for and those who acknowledged it.
 //!
 //! An ack comes after the receiver has applied the event, so its absence says something: `silent` is one that speaks on the
-//! bus and did not answer this time, `not_acknowledging` one that the registry knows and the bus has never heard.
+//! bus and did not answer this time, `not_acknowledging` one that the registry knows and the bus has never heard, `left` one
+//! that the registry knew and does not know any more.
 //! No I/O here: every change is a `Record`, which `journal` keeps and `apply` takes back after a restart.
 
 use indexmap::IndexMap;
@@ -10,10 +11,7 @@ use wellspring_wire::Millis;
 use wellspring_wire::bus::{Destination, Event, Payload};
 
 use crate::destination;
-
-/// A bus id that was not heard for this long is taken for gone.
-const FORGOTTEN_AFTER: std::time::Duration = std::time::Duration::from_hours(24);
-const MEMBERS: usize = 4096;
+use crate::members::{Members, Registry};
 
 /// The log. The oldest event goes when a new one exceeds the capacity.
 #[derive(Debug)]
@@ -22,8 +20,8 @@ pub struct AckLog {
     entries: IndexMap<String, Entry>,
     /// Ids of events sent again → the first one.
     resent: IndexMap<String, String>,
-    /// Bus ids that have acknowledged anything, and when last.
-    heard: IndexMap<String, Millis>,
+    /// Bus ids that have acknowledged anything.
+    heard: Members,
 }
 
 /// One event and its answers.
@@ -59,6 +57,9 @@ pub struct Member {
     pub name: String,
     /// Whether it has ever acknowledged anything.
     pub heard: bool,
+    /// Whether the registry knew it.
+    #[serde(default)]
+    pub registered: bool,
 }
 
 /// An event that was sent again.
@@ -103,7 +104,7 @@ pub enum Record {
 }
 
 /// The answers to one event, sorted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answers {
     /// Who, and how many milliseconds after the event.
@@ -112,6 +113,8 @@ pub struct Answers {
     pub silent: Vec<String>,
     /// In the registry, never heard on the bus.
     pub not_acknowledging: Vec<String>,
+    /// Has not answered, and is not in the registry any more.
+    pub left: Vec<String>,
 }
 
 // === impl AckLog ===
@@ -123,17 +126,18 @@ impl AckLog {
             capacity: capacity.max(1),
             entries: IndexMap::new(),
             resent: IndexMap::new(),
-            heard: IndexMap::new(),
+            heard: Members::default(),
         }
     }
 
-    /// Notes an event. `instances` are `application:port` from the registry; who else is meant is known from earlier acks.
+    /// Notes an event. Who is meant is known from the registry and from earlier acks.
     ///
     /// `None` when the event is known or an ack.
-    pub fn sent(&mut self, now: Millis, event: &Event, ours: bool, instances: &[String]) -> Option<Record> {
+    pub fn sent(&mut self, now: Millis, event: &Event, ours: bool, registry: &Registry) -> Option<Record> {
         if matches!(event.payload, Payload::Ack(_)) || self.knows(&event.id) {
             return None;
         }
+        self.heard.follow(registry);
         let entry = Entry {
             id: event.id.clone(),
             type_name: event.type_name().to_owned(),
@@ -141,7 +145,7 @@ impl AckLog {
             destination: event.destination.pattern().map(str::to_owned),
             sent: now,
             ours,
-            expected: self.expected(now, &event.destination, instances),
+            expected: self.expected(now, &event.destination, registry),
             acknowledged: IndexMap::new(),
             resends: Vec::new(),
         };
@@ -152,7 +156,7 @@ impl AckLog {
 
     /// Notes an ack. `None` when the event is unknown or the ack came before.
     pub fn acknowledged(&mut self, now: Millis, ack_id: &str, by: &str) -> Option<Record> {
-        self.hear(now, by);
+        self.heard.hear(now, by);
         let id = self.resent.get(ack_id).map_or(ack_id, String::as_str);
         if self.entries.get(id)?.acknowledged.contains_key(by) {
             return None;
@@ -186,7 +190,8 @@ impl AckLog {
             Record::Sent(entry) if self.entries.contains_key(&entry.id) => {}
             Record::Sent(entry) => {
                 for (by, at) in &entry.acknowledged {
-                    self.hear(*at, by);
+                    self.heard.hear(*at, by);
+                    self.heard.registered(by, &entry.expected);
                 }
                 for resend in &entry.resends {
                     self.resent.insert(resend.id.clone(), entry.id.clone());
@@ -200,8 +205,9 @@ impl AckLog {
                 }
             }
             Record::Acknowledged { id, by, at } => {
-                self.hear(at, &by);
+                self.heard.hear(at, &by);
                 if let Some(entry) = self.entries.get_mut(&id) {
+                    self.heard.registered(&by, &entry.expected);
                     entry.acknowledged.entry(by).or_insert(at);
                 }
             }
@@ -241,40 +247,27 @@ impl AckLog {
 
     /// Bus ids heard in the last 24 hours, and when last.
     pub fn members(&self, now: Millis) -> impl Iterator<Item = (&str, Millis)> {
-        self.heard
-            .iter()
-            .filter(move |(_, at)| now.since(**at) < FORGOTTEN_AFTER)
-            .map(|(id, at)| (id.as_str(), *at))
+        self.heard.present(now).map(|(id, heard)| (id, heard.at))
     }
 
-    fn hear(&mut self, now: Millis, by: &str) {
-        if let Some(at) = self.heard.get_mut(by) {
-            *at = now.max(*at);
-            return;
-        }
-        // The same place with another random part has been restarted: its earlier self will not answer any more.
-        if let Some(place) = place(by) {
-            self.heard.retain(|id, _| self::place(id) != Some(place));
-        }
-        self.heard.insert(by.to_owned(), now);
-        if self.heard.len() > MEMBERS {
-            self.heard.shift_remove_index(0);
-        }
-    }
-
-    fn expected(&self, now: Millis, to: &Destination, instances: &[String]) -> Vec<Member> {
+    fn expected(&self, now: Millis, to: &Destination, registry: &Registry) -> Vec<Member> {
         let meant = |id: &str| match to {
             Destination::Missing => false,
             Destination::Null => true,
             Destination::Pattern(pattern) => pattern.trim().is_empty() || destination::matches(pattern, id),
         };
-        let heard = self.members(now).map(|(id, _)| id).filter(|id| meant(id));
-        let mut members: Vec<Member> = heard.map(|id| Member { name: id.to_owned(), heard: true }).collect();
-        for instance in instances {
+        let mut members = Vec::new();
+        let mut unheard = registry.clone();
+        for (id, heard) in self.heard.present(now) {
+            unheard.strike(id);
+            if meant(id) {
+                members.push(Member { name: id.to_owned(), heard: true, registered: heard.registered });
+            }
+        }
+        for instance in unheard.instances() {
             // The registry does not know the random part: anything stands for it.
-            let known = self.members(now).any(|(id, _)| is_at(id, instance));
-            if !known && meant(&format!("{instance}:0")) {
-                members.push(Member { name: instance.clone(), heard: false });
+            if meant(&format!("{instance}:0")) {
+                members.push(Member { name: instance.to_owned(), heard: false, registered: true });
             }
         }
         members
@@ -284,160 +277,46 @@ impl AckLog {
 // === impl Entry ===
 
 impl Entry {
-    /// Who answered and who did not.
-    pub fn answers(&self) -> Answers {
+    /// Who answered and who did not. `registry` as it is now; an empty one says nothing about who has left.
+    pub fn answers(&self, registry: &Registry) -> Answers {
         let acknowledged =
             self.acknowledged.iter().map(|(by, at)| (by.clone(), at.0 - self.sent.0)).collect();
-        let missing = |heard: bool| {
-            let members = self.expected.iter().filter(move |member| member.heard == heard);
-            members.map(|member| &member.name).filter(|name| !self.answered(name)).cloned().collect()
-        };
-        Answers { acknowledged, silent: missing(true), not_acknowledging: missing(false) }
+        let mut answers = Answers { acknowledged, ..Answers::default() };
+        for member in self.missing() {
+            let list = if member.has_left(registry) {
+                &mut answers.left
+            } else if member.heard {
+                &mut answers.silent
+            } else {
+                &mut answers.not_acknowledging
+            };
+            list.push(member.name.clone());
+        }
+        answers
     }
 
-    /// Whether everyone who is expected has answered.
-    pub fn is_complete(&self) -> bool {
-        self.expected.iter().all(|member| self.answered(&member.name))
+    /// Whether everyone who is expected and has not left has answered.
+    pub fn is_complete(&self, registry: &Registry) -> bool {
+        self.missing().all(|member| member.has_left(registry))
     }
 
-    fn answered(&self, name: &str) -> bool {
-        self.acknowledged.contains_key(name) || self.acknowledged.keys().any(|id| is_at(id, name))
+    fn missing(&self) -> impl Iterator<Item = &Member> {
+        let unheard = self.expected.iter().any(|member| !member.heard);
+        let places = if unheard { Registry::of_ids(self.acknowledged.keys()) } else { Registry::default() };
+        self.expected.iter().filter(move |member| {
+            let answered = self.acknowledged.contains_key(&member.name);
+            !answered && (member.heard || !places.knows(&member.name))
+        })
     }
 }
 
-/// `app[:profiles]:index` of a bus id.
-fn place(id: &str) -> Option<&str> {
-    id.rsplit_once(':').map(|(place, _)| place).filter(|place| place.contains(':'))
-}
+// === impl Member ===
 
-/// Whether the bus id is of the instance `application:port`. The registry writes names in capitals.
-fn is_at(id: &str, instance: &str) -> bool {
-    let Some(place) = place(id) else { return false };
-    let app = place.split(':').next().unwrap_or_default();
-    let index = place.rsplit(':').next().unwrap_or_default();
-    instance.split_once(':').is_some_and(|(name, port)| name.eq_ignore_ascii_case(app) && port == index)
+impl Member {
+    fn has_left(&self, registry: &Registry) -> bool {
+        self.registered && !registry.is_empty() && !registry.knows(&self.name)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "orders:8081:aaaa";
-    const B: &str = "orders:dev,eu:8082:bbbb";
-
-    fn refresh(to: &str) -> Event {
-        Event::new("config-server:8888:cccc", to, Payload::Refresh)
-    }
-
-    /// A log that has heard A and B.
-    fn log() -> AckLog {
-        let mut log = AckLog::new(3);
-        let event = refresh("**");
-        log.sent(Millis(0), &event, true, &[]);
-        log.acknowledged(Millis(1), &event.id, A);
-        log.acknowledged(Millis(2), &event.id, B);
-        log
-    }
-
-    fn answers(log: &AckLog, event: &Event) -> Answers {
-        log.entry(&event.id).unwrap().answers()
-    }
-
-    #[test]
-    fn answers_tell_who_and_after_how_long() {
-        let (mut log, event) = (log(), refresh("**"));
-        log.sent(Millis(10), &event, true, &[]);
-        log.acknowledged(Millis(17), &event.id, A);
-        assert_eq!(
-            answers(&log, &event),
-            Answers {
-                acknowledged: [(A.to_owned(), 7)].into(),
-                silent: vec![B.to_owned()],
-                not_acknowledging: vec![]
-            }
-        );
-        log.acknowledged(Millis(18), &event.id, B);
-        assert!(log.entry(&event.id).unwrap().is_complete());
-    }
-
-    #[test]
-    fn only_those_who_are_meant_are_expected() {
-        let (mut log, event) = (log(), refresh("orders:eu:**"));
-        log.sent(Millis(10), &event, true, &["ORDERS:8081".to_owned(), "stock:9000".to_owned()]);
-        assert_eq!(answers(&log, &event).silent, [B]);
-        assert!(answers(&log, &event).not_acknowledging.is_empty());
-    }
-
-    #[test]
-    fn registered_but_never_heard_is_not_acknowledging_until_it_answers() {
-        let (mut log, event) = (log(), refresh("**"));
-        let registry = ["ORDERS:8081".to_owned(), "ORDERS:8082".to_owned(), "STOCK:9000".to_owned()];
-        log.sent(Millis(10), &event, true, &registry);
-        assert_eq!(answers(&log, &event).not_acknowledging, ["STOCK:9000"]);
-        log.acknowledged(Millis(11), &event.id, "stock:9000:dddd");
-        assert!(answers(&log, &event).not_acknowledging.is_empty());
-    }
-
-    #[test]
-    fn a_restarted_instance_replaces_its_earlier_self() {
-        let (mut log, event) = (log(), refresh("orders:8081:**"));
-        log.acknowledged(Millis(5), "unknown event", "orders:8081:new");
-        log.sent(Millis(10), &event, true, &[]);
-        assert_eq!(answers(&log, &event).silent, ["orders:8081:new"]);
-    }
-
-    #[test]
-    fn those_unheard_for_a_day_are_not_expected() {
-        let (mut log, event) = (log(), refresh("**"));
-        log.sent(Millis(3) + FORGOTTEN_AFTER, &event, true, &[]);
-        assert_eq!(log.entry(&event.id).unwrap().expected, []);
-    }
-
-    #[test]
-    fn the_ack_of_a_repetition_counts_for_the_first() {
-        let (mut log, event) = (log(), refresh("**"));
-        log.sent(Millis(10), &event, true, &[]);
-        let again = refresh(B);
-        log.resent(Millis(20), &event.id, &again);
-        assert!(log.knows(&again.id));
-        assert!(log.acknowledged(Millis(25), &again.id, B).is_some());
-        assert_eq!(answers(&log, &event).silent, [A]);
-    }
-
-    #[test]
-    fn acks_of_strangers_and_second_acks_change_nothing() {
-        let (mut log, event) = (log(), refresh("**"));
-        assert_eq!(log.acknowledged(Millis(5), "no such event", A), None);
-        log.sent(Millis(10), &event, true, &[]);
-        assert_eq!(log.sent(Millis(11), &event, true, &[]), None);
-        assert!(log.acknowledged(Millis(12), &event.id, A).is_some());
-        assert_eq!(log.acknowledged(Millis(13), &event.id, A), None);
-    }
-
-    #[test]
-    fn the_oldest_event_makes_room() {
-        let mut log = AckLog::new(2);
-        let events = [refresh("**"), refresh("**"), refresh("**")];
-        for (at, event) in (0..).zip(&events) {
-            log.sent(Millis(at), event, true, &[]);
-        }
-        let ids: Vec<_> = log.entries().map(|entry| entry.id.clone()).collect();
-        assert_eq!(ids, [events[2].id.clone(), events[1].id.clone()]);
-        assert!(!log.knows(&events[0].id));
-    }
-
-    #[test]
-    fn records_make_the_same_log_again() {
-        let (mut log, event) = (log(), refresh("**"));
-        log.sent(Millis(10), &event, true, &["STOCK:9000".to_owned()]);
-        log.acknowledged(Millis(12), &event.id, A);
-        log.resent(Millis(20), &event.id, &refresh(B));
-        let mut again = AckLog::new(3);
-        for record in log.records() {
-            let line = serde_json::to_string(&record).unwrap();
-            again.apply(serde_json::from_str(&line).unwrap());
-        }
-        assert!(log.entries().eq(again.entries()));
-        assert!(log.resent.iter().eq(again.resent.iter()));
-    }
-}
+mod tests;

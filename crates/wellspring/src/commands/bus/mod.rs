@@ -1,0 +1,224 @@
+//! `wellspring bus send|watch|acks`: questions and orders to a running bus daemon.
+//!
+//! Exit status: 0 fine, 1 the daemon did not do it, 2 wrong use, 3 somebody stayed silent.
+
+mod board;
+mod show;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use wellspring_properties::value;
+
+use board::{Board, Failed};
+
+/// Somebody stayed silent.
+const SILENT: u8 = 3;
+/// How often the board is looked at while acks are awaited.
+const LOOK: Duration = Duration::from_millis(50);
+/// Those never heard on the bus are waited for no longer than this, unless `--all` asks for them.
+const UNHEARD: Duration = Duration::from_secs(2);
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Sends an event and shows its entry on the ack board.
+    Send {
+        /// Load the configuration again, or take values.
+        #[arg(value_enum, default_value_t)]
+        kind: Kind,
+        /// For `env`: what applications take, above all other configuration.
+        #[arg(value_name = "NAME=VALUE", value_parser = pair)]
+        values: Vec<(String, String)>,
+        /// To whom: orders, orders:8081, or a pattern. Everyone without.
+        #[arg(short, long, default_value = "")]
+        destination: String,
+        /// Wait until everyone has acknowledged it; the exit status is 3 when somebody has not.
+        #[arg(short, long)]
+        wait: bool,
+        /// The longest wait.
+        #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+        timeout: Duration,
+        /// Those who are in the registry and were never heard on the bus count as well.
+        #[arg(long, requires = "wait")]
+        all: bool,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Shows events and acks as they pass by, until it is interrupted.
+    Watch {
+        /// Without acks.
+        #[arg(long)]
+        no_acks: bool,
+        /// Ends after so many.
+        #[arg(short = 'n', long, value_name = "COUNT")]
+        limit: Option<usize>,
+        #[command(flatten)]
+        to: To,
+    },
+    /// The ack board: what was sent, who has answered, who is silent.
+    Acks {
+        /// One event.
+        id: Option<String>,
+        /// Send it again to those who have not acknowledged it.
+        #[arg(long, requires = "id")]
+        resend: bool,
+        /// How many events.
+        #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        to: To,
+    },
+}
+
+/// Which daemon, and how to answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct To {
+    /// The bus daemon; a user may stand in it: http://name:password@host:8889
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8889")]
+    url: String,
+    /// How to answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Form,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Load the configuration again.
+    #[default]
+    Refresh,
+    /// Take these values.
+    Env,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    #[default]
+    Table,
+    /// One document.
+    Json,
+    /// One document.
+    Yaml,
+    /// One line for each event.
+    Ndjson,
+}
+
+/// Does what is asked, on standard output.
+pub(crate) fn run(verb: Verb) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(answer(verb, &mut io::stdout())),
+        Err(error) => Err(Failed(error.to_string())),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failed(reason)) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Failed> {
+    match verb {
+        Verb::Send { kind, values, destination, wait, timeout, all, to } => {
+            if (kind == Kind::Env) == values.is_empty() {
+                eprintln!("env takes NAME=VALUE, refresh takes nothing");
+                return Ok(ExitCode::from(2));
+            }
+            let board = Board::of(&to.url)?;
+            let kind = if kind == Kind::Env { "env" } else { "refresh" };
+            let values: serde_json::Map<String, Value> =
+                values.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let mut entry =
+                board.send(&json!({"type": kind, "destination": destination, "values": values})).await?;
+            if wait {
+                entry = awaited(&board, entry, timeout, all).await?;
+            }
+            show::entry(to.output, &entry, out)?;
+            let missing = silent(&entry) || (all && unheard(&entry));
+            Ok(if wait && missing { ExitCode::from(SILENT) } else { ExitCode::SUCCESS })
+        }
+        Verb::Watch { no_acks, limit, to } => {
+            watch(&Board::of(&to.url)?, &to, !no_acks, limit, out).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Acks { id: Some(id), resend, limit: _, to } => {
+            let board = Board::of(&to.url)?;
+            if resend {
+                show::document(to.output, &board.resend(&id).await?, out)?;
+            } else {
+                show::entry(to.output, &board.entry(&id).await?, out)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Acks { id: None, limit, to, .. } => {
+            show::listing(to.output, &Board::of(&to.url)?.listing(limit).await?, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Looks at the board until nobody is missing or the time is over.
+async fn awaited(board: &Board, mut entry: Value, timeout: Duration, all: bool) -> Result<Value, Failed> {
+    let began = tokio::time::Instant::now();
+    let Some(id) = show::field(&entry, "id").as_str().map(str::to_owned) else { return Ok(entry) };
+    loop {
+        let patience = if all { timeout } else { timeout.min(UNHEARD) };
+        let waiting = silent(&entry) || (unheard(&entry) && began.elapsed() < patience);
+        if !waiting || began.elapsed() >= timeout {
+            return Ok(entry);
+        }
+        tokio::time::sleep(LOOK).await;
+        entry = board.entry(&id).await?;
+    }
+}
+
+fn silent(entry: &Value) -> bool {
+    show::field(entry, "silent").as_array().is_some_and(|silent| !silent.is_empty())
+}
+
+fn unheard(entry: &Value) -> bool {
+    show::field(entry, "notAcknowledging").as_array().is_some_and(|unheard| !unheard.is_empty())
+}
+
+async fn watch(
+    board: &Board,
+    to: &To,
+    acks: bool,
+    limit: Option<usize>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    let mut events = std::pin::pin!(board.follow(acks).await?);
+    if io::stdout().is_terminal() {
+        eprintln!("watching {}; Ctrl-C ends", board.shown());
+    }
+    let mut left = limit.unwrap_or(usize::MAX);
+    while left > 0 {
+        let Some(event) = events.next().await else {
+            return Err(Failed(format!("{} ended the stream", board.shown())));
+        };
+        show::passing(to.output, &event, out)?;
+        out.flush()?;
+        left -= 1;
+    }
+    Ok(())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is wanted".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    value::parse_duration(text, value::Unit::Seconds).map_err(|problem| problem.line())
+}

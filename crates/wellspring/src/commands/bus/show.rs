@@ -1,0 +1,105 @@
+//! Entries of the board, in each form.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::Form;
+
+/// Any answer.
+pub(super) fn document(form: Form, answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+    match form {
+        Form::Table | Form::Json => writeln!(out, "{answer:#}"),
+        Form::Ndjson => writeln!(out, "{answer}"),
+        Form::Yaml => write!(out, "{}", serde_yaml::to_string(answer).map_err(io::Error::other)?),
+    }
+}
+
+/// One event with everyone who is meant: who has answered, after how long, and who has not.
+pub(super) fn entry(form: Form, entry: &Value, out: &mut dyn Write) -> io::Result<()> {
+    if form != Form::Table {
+        return document(form, entry, out);
+    }
+    writeln!(out, "{}", headline(entry))?;
+    for ack in list(entry, "acknowledged") {
+        writeln!(out, "  {:<60} {:>8} ms", text(ack, "by"), field(ack, "afterMillis"))?;
+    }
+    for (name, word) in [
+        ("silent", "silent"),
+        ("notAcknowledging", "registered, never heard"),
+        ("left", "has left before it answered"),
+    ] {
+        for who in list(entry, name) {
+            writeln!(out, "  {:<60} {word}", who.as_str().unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest events.
+pub(super) fn listing(form: Form, listing: &Value, out: &mut dyn Write) -> io::Result<()> {
+    match form {
+        Form::Json | Form::Yaml => document(form, listing, out),
+        Form::Ndjson => list(listing, "events").try_for_each(|event| writeln!(out, "{event}")),
+        Form::Table => {
+            writeln!(out, "{:<36}  {:<18}  {:<28}  {:>6}  {:>6}", "ID", "EVENT", "TO", "ACKS", "SILENT")?;
+            list(listing, "events").try_for_each(|event| {
+                let silent = list(event, "silent").count() + list(event, "notAcknowledging").count();
+                let acks = list(event, "acknowledged").count();
+                let (id, kind, to) =
+                    (text(event, "id"), kind(text(event, "type")), text(event, "destination"));
+                writeln!(out, "{id:<36}  {kind:<18}  {to:<28}  {acks:>6}  {silent:>6}")
+            })
+        }
+    }
+}
+
+/// An event or ack that passes by.
+pub(super) fn passing(form: Form, event: &Value, out: &mut dyn Write) -> io::Result<()> {
+    match form {
+        Form::Json | Form::Ndjson => writeln!(out, "{event}"),
+        Form::Yaml => {
+            write!(out, "---\n{}", serde_yaml::to_string(event).map_err(io::Error::other)?)
+        }
+        Form::Table => {
+            let (origin, to) = (text(event, "originService"), text(event, "destinationService"));
+            match text(event, "type") {
+                "AckRemoteApplicationEvent" => writeln!(out, "  ack {}  {origin}", text(event, "ackId")),
+                other => {
+                    let values = event.get("values").map(|values| format!("  {values}")).unwrap_or_default();
+                    writeln!(out, "{}  {}  {origin} -> {to}{values}", text(event, "id"), kind(other))
+                }
+            }
+        }
+    }
+}
+
+fn headline(entry: &Value) -> String {
+    let complete =
+        if field(entry, "complete") == &json!(true) { "everyone has answered" } else { "not complete" };
+    format!(
+        "{}  {} to {}, {}: {complete}",
+        text(entry, "id"),
+        kind(text(entry, "type")),
+        text(entry, "destination"),
+        text(entry, "sent")
+    )
+}
+
+/// `Refresh` of `RefreshRemoteApplicationEvent`.
+fn kind(name: &str) -> &str {
+    name.strip_suffix("RemoteApplicationEvent").unwrap_or(name)
+}
+
+/// `null` when it is missing.
+pub(super) fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
+    object.get(name).unwrap_or(&Value::Null)
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    field(object, name).as_str().unwrap_or_default()
+}
+
+fn list<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    field(object, name).as_array().into_iter().flatten()
+}
