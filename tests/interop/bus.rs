@@ -42,11 +42,16 @@ fn the_bus_speaks_as_spring_cloud_bus_on_rabbitmq() {
     publishes(&bus, &tap);
     acknowledges(&mut tap);
     survives(&mut tap, &mut bus);
+    complains_once(&mut tap, &bus);
 
     // The broker goes away and comes back: the bus declares its queue again and goes on.
     drop(tap);
     rabbit.crash();
-    poll::until("health says what is wrong", SOON, || health(&bus) == 503);
+    poll::until("health says that something is wrong", SOON, || health(&bus) == 503);
+    let page = wellspring_test_support::http1::get(bus.port(), "/actuator/health").unwrap().json();
+    let reason = page["components"]["rabbit"]["details"]["error"].as_str().unwrap();
+    assert!(reason.to_lowercase().contains("refused") || reason.contains("gone"), "{page}");
+    is_not_filled_while_the_broker_is_away(&mut bus);
     rabbit.restart();
     poll::until("the bus is connected again", Duration::from_secs(60), || health(&bus) == 200);
     let mut tap = Tap::start(&rabbit);
@@ -62,7 +67,7 @@ fn the_bus_speaks_as_spring_cloud_bus_on_rabbitmq() {
 
 fn daemon(rabbit: &Rabbit) -> Daemon {
     Launch::new("wellspring-bus")
-        .yaml("spring.application.name: the-bus\nmanagement.endpoints.web.exposure.include: '*'\n")
+        .yaml("spring.application.name: the-bus\nmanagement.endpoints.web.exposure.include: '*'\nmanagement.endpoint.health.show-details: always\nwellspring.bus.confirm-timeout: 2s\n")
         .var("SPRING_RABBITMQ_HOST", "127.0.0.1")
         .var("SPRING_RABBITMQ_PORT", rabbit.port().to_string())
         .start()
@@ -136,6 +141,46 @@ fn survives(tap: &mut Tap, bus: &mut Daemon) {
     tap.publish(&refresh("2", "**"), Some("text/plain"));
     acknowledges(tap);
     assert!(bus.is_running());
+}
+
+/// The same complaint about the same sender is one line, with the sender as far as it can be told; all are counted.
+fn complains_once(tap: &mut Tap, bus: &Daemon) {
+    let bad = json!({
+        "type": "RefreshRemoteApplicationEvent", "timestamp": "2026-01-01T00:00:00Z", "originService": "clumsy:1:x",
+        "destinationService": "**", "id": "3",
+    });
+    for _ in 0..20 {
+        tap.publish(&bad.to_string(), Some("application/json"));
+        tap.publish("scrawl", Some("application/json"));
+    }
+    acknowledges(tap);
+    let log = bus.log();
+    let told = |of: &str| log.lines().filter(|line| line.contains("refused") && line.contains(of)).count();
+    assert_eq!(told("sender=\"clumsy:1:x\"") + told("sender=clumsy:1:x"), 1, "{log}");
+    // Without an originService it is what the broker knows of the message. `nonsense` was told with the same reason or not.
+    assert!((1..=6).contains(&told("routing key")), "{log}");
+    assert!(log.lines().any(|line| line.contains("NobodyKnowsEvent")), "{log}");
+    let metrics = wellspring_test_support::http1::get(bus.port(), "/actuator/prometheus").unwrap().text();
+    let poison = metrics.lines().find(|line| line.contains("bus_events") && line.contains("poison")).unwrap();
+    let count: f64 = poison.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(count >= 40.0, "{poison}");
+}
+
+/// 30 MB that cannot be sent: refused, not kept.
+fn is_not_filled_while_the_broker_is_away(bus: &mut Daemon) {
+    let before = bus.resident_kib().unwrap();
+    let value = "x".repeat(150_000);
+    let body = json!({"name": "large", "value": value});
+    let port = bus.port();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let post = || Request::new("POST", "/actuator/busenv/nobody").json(&body).send(port).unwrap().status;
+        let posts: Vec<_> = (0..200).map(|_| scope.spawn(post)).collect();
+        posts.into_iter().map(|post| post.join().unwrap()).collect()
+    });
+    assert_eq!(statuses, [500; 200]);
+    let grown = bus.resident_kib().unwrap().saturating_sub(before) / 1024;
+    println!("\nreport: the bus without its broker, after 30 MB in 200 events: {grown} MiB more");
+    assert!(bus.is_running() && grown < 64, "{grown} MiB more");
 }
 
 fn refresh(id: &str, destination: &str) -> String {

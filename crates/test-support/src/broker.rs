@@ -97,7 +97,7 @@ struct Ports {
 
 impl Rabbit {
     /// # Panics
-    /// When it does not answer within two minutes.
+    /// When it does not answer within five minutes: ten seconds are usual, on a busy machine it is more.
     pub fn start(test: &str) -> Option<Self> {
         if !tools::present(test, &["rabbitmq"]) {
             return None;
@@ -160,7 +160,7 @@ impl Rabbit {
     fn await_ready(&mut self) {
         let ports = self.ports;
         let path = format!("/api/health/checks/port-listener/{}", ports.amqp);
-        let ready = poll::within(Duration::from_secs(120), || {
+        let ready = poll::within(Duration::from_secs(300), || {
             assert!(self.guard.ended().is_none(), "RabbitMQ ended while starting: {}", self.log());
             management("GET", &path).send(ports.management).is_ok_and(|reply| reply.status == 200)
         });

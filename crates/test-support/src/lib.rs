@@ -23,6 +23,7 @@ pub mod eureka;
 pub mod fault;
 pub mod git;
 pub mod http1;
+pub mod kafka;
 pub mod keep_alive;
 pub mod long;
 pub mod packages;

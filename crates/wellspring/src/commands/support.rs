@@ -177,7 +177,17 @@ pub(super) const ROWS: &[Row] = &[
     // Bus
     yes("spring.cloud.bus", "destination, ids, acknowledgements"),
     yes("spring.rabbitmq", "the broker of the bus"),
-    no("spring.kafka", "the bus runs over RabbitMQ or HTTP"),
+    yes("spring.kafka.bootstrap-servers", "the bus on Kafka"),
+    yes("spring.kafka.client-id", "the bus on Kafka"),
+    yes("spring.kafka.security.protocol", "the bus on Kafka"),
+    yes("spring.kafka.ssl.bundle", "the bus on Kafka"),
+    yes("spring.kafka.properties", "the bus on Kafka: security.protocol, sasl.mechanism, sasl.jaas.config"),
+    no("spring.kafka", "the bus has no use for it"),
+    yes("spring.cloud.stream.default-binder", "rabbit or kafka, for the bus"),
+    yes("spring.cloud.stream.kafka.binder", "the bus on Kafka"),
+    yes("spring.cloud.stream.bindings.springCloudBusInput", "destination and group of the bus"),
+    yes("spring.cloud.stream.bindings.springCloudBusOutput", "destination of the bus"),
+    yes("spring.cloud.stream.rabbit.bindings.springCloudBusInput", "prefetch, anonymous-group-prefix"),
     no("spring.cloud.stream", "the bus has its own connection: spring.rabbitmq"),
     no("spring.cloud.compatibility-verifier", "nothing to verify here; remove it"),
     // Ours
