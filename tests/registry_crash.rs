@@ -54,7 +54,7 @@ fn durable(directory: &Path) -> BTreeSet<String> {
 /// Ids of the events; each line must be whole.
 fn events(directory: &Path) -> Vec<u64> {
     let log = fs::read_to_string(directory.join("events.jsonl")).unwrap();
-    let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+    let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let id = |line: &str| {
         let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         event["id"].as_u64().unwrap()

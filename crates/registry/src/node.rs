@@ -30,6 +30,8 @@ pub struct Node {
     /// The core's version, readable without its lock.
     version: AtomicU64,
     delta_version: AtomicU64,
+    /// Likewise, in milliseconds.
+    closed_until: AtomicI64,
     cache: Cache,
     feed: Feed,
     /// The newest pushed change, for all who watch: from, to, bytes.
@@ -80,6 +82,7 @@ impl Node {
             state: Mutex::new(Registry::new(rules).beginning_at(version)),
             version: AtomicU64::new(version),
             delta_version: AtomicU64::new(version),
+            closed_until: AtomicI64::new(i64::MIN),
             cache: Cache::default(),
             feed: Feed::new(version),
             pushed: Mutex::default(),
@@ -128,6 +131,7 @@ impl Node {
         let changes = state.take_changes();
         self.version.store(state.version(), Ordering::Release);
         self.delta_version.store(state.delta_version(), Ordering::Release);
+        self.closed_until.store(state.closed_until().0, Ordering::Relaxed);
         if changes.is_empty() {
             return result;
         }
@@ -329,7 +333,7 @@ impl Node {
     }
 
     pub fn answers_lists(&self) -> bool {
-        self.with(|state, now| state.answers_lists(now))
+        self.clock.now().0 > self.closed_until.load(Ordering::Relaxed)
     }
 
     /// All applications, or those instances that changed lately.

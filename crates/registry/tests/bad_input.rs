@@ -74,3 +74,54 @@ async fn a_bad_timestamp_changes_nothing() {
     assert_eq!(answer.status(), 500);
     assert_eq!(node.json("apps/FOO/i1").await["instance"]["status"], "UP");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_and_documents_that_make_no_sense_are_refused_whole() {
+    let node = Started::plain().await;
+    node.register(instance("FOO", "i1")).await;
+    let batch = async |body: String| post(&node, "peerreplication/batch/", body).await.0;
+    let item = |action: &str| json!({"appName": "FOO", "id": "i1", "action": action});
+    // One item with an action that nobody knows, and the other one is not done either.
+    let mixed = json!({"replicationList": [item("Cancel"), item("Explode")]}).to_string();
+    assert_eq!(batch(mixed).await, 400);
+    assert_eq!(batch(json!({"replicationList": {"a": 1}}).to_string()).await, 400);
+    assert_eq!(batch(format!("{{\"replicationList\":{}", "[".repeat(50_000))).await, 400);
+    assert_eq!(batch("x".repeat(17 * 1024 * 1024)).await, 413);
+    // An instance of another application or without an id: dropped, as the original does.
+    let mut other = json!({"appName": "FOO", "id": "i2", "action": "Register"});
+    other["instanceInfo"] = instance("BAR", "i2");
+    let (status, answers) =
+        post(&node, "peerreplication/batch/", json!({"replicationList": [other]}).to_string()).await;
+    assert_eq!((status, answers.as_str()), (200, r#"{"responseList":[{"statusCode":200}]}"#));
+    let mut nameless = instance("FOO", "");
+    nameless["hostName"] = "".into();
+    assert_eq!(post(&node, "apps/FOO", json!({ "instance": nameless }).to_string()).await.0, 400);
+    for path in ["apps/FOO/i9", "apps/BAR/i1", "apps/FOO/i1%00"] {
+        assert_eq!(node.put(path).send().await.unwrap().status(), 404, "{path}");
+        assert_eq!(node.delete(path).send().await.unwrap().status(), 404, "{path}");
+    }
+    let xml = async |body: String| {
+        let request =
+            node.http.post(format!("{}/apps/FOO", node.base())).header("content-type", "application/xml");
+        request.body(body).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(xml(format!("<instance>{}", "<x>".repeat(50_000))).await, 400);
+    assert_eq!(xml("<instance><app>FOO</app><port>many</port></instance>".to_owned()).await, 400);
+    assert_eq!(xml("<applications/>".to_owned()).await, 400);
+    assert_eq!(node.json("apps").await["applications"]["apps__hashcode"], "UP_1_", "nothing else is harmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_of_headers_are_431_and_the_next_request_is_served() {
+    let node = Started::plain().await;
+    let mut many = node.get("apps");
+    for number in 0..500 {
+        many = many.header(format!("x-{number}"), "v");
+    }
+    assert_eq!(many.send().await.unwrap().status(), 431);
+    let long = node.get("apps").header("x-long", "v".repeat(20_000));
+    assert_eq!(long.send().await.unwrap().status(), 431);
+    let line = node.get(&format!("apps/{}", "a".repeat(20_000)));
+    assert!(line.send().await.unwrap().status().is_client_error());
+    assert_eq!(node.status("apps").await, 200);
+}

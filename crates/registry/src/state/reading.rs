@@ -26,7 +26,13 @@ pub struct Shown {
 impl Registry {
     /// False while a registry that started empty, and expects nobody, waits for its clients.
     pub fn answers_lists(&self, now: Millis) -> bool {
-        self.opened.is_none_or(|opened| !opened.empty || now > opened.at + self.rules.wait_when_sync_empty)
+        now > self.closed_until()
+    }
+
+    /// Until when it waits for its clients.
+    pub fn closed_until(&self) -> Millis {
+        let waiting = self.opened.filter(|opened| opened.empty);
+        waiting.map_or(Millis(i64::MIN), |opened| opened.at + self.rules.wait_when_sync_empty)
     }
 
     /// Whether leases end at all at present.

@@ -135,6 +135,14 @@ fn bombs_and_broken_documents_are_refused() {
     assert!(read_instance(b"<instance><app>\xff</app></instance>").is_err());
 }
 
+#[test]
+fn a_null_character_spoils_no_list() {
+    assert!(read_instance(b"<instance><app>a\0b</app></instance>").is_err());
+    let instance = crate::eureka::InstanceInfo { host_name: "a\0b\x01".into(), ..sample() };
+    let text = written(|out| write_instance(&instance, out));
+    assert_eq!(read_instance(text.as_bytes()).unwrap().host_name, "a\u{fffd}b\u{1}");
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(instance in any_instance("[ -~\n\t\u{a1}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]{1,9}")) {

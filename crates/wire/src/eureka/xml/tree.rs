@@ -25,6 +25,9 @@ impl Node {
 /// Parses a whole document; its root must be called `root`.
 pub(super) fn parse(body: &[u8], root: &str) -> Result<Node, DecodeError> {
     let text = std::str::from_utf8(body).map_err(|error| DecodeError::new(format!("not UTF-8: {error}")))?;
+    if text.contains('\0') {
+        return Err(DecodeError::new("a character that XML cannot hold"));
+    }
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut open: Vec<Node> = Vec::new();
     let mut whole: Option<Node> = None;

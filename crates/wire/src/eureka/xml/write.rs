@@ -275,6 +275,8 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
             b'"' => out.extend_from_slice(b"&quot;"),
             b'\'' => out.extend_from_slice(b"&apos;"),
             b'\n' | b'\t' => out.push(byte),
+            // No reader takes it in any spelling, and one instance must not spoil everybody's list.
+            0 => out.extend_from_slice("\u{fffd}".as_bytes()),
             0..0x20 | 0x7f => out.extend_from_slice(format!("&#x{byte:x};").as_bytes()),
             _ => out.push(byte),
         }
