@@ -22,10 +22,17 @@ const PLATFORM: &[&str] = &[
     "registry_crash",
     "config_size",
     "bus_board",
+    "platform_secrets",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
-const INTEROP: &[&str] =
-    &["interop_spring", "interop_migration", "interop_clients", "interop_bus", "interop_spring_bus"];
+const INTEROP: &[&str] = &[
+    "interop_spring",
+    "interop_migration",
+    "interop_clients",
+    "interop_bus",
+    "interop_spring_bus",
+    "interop_encryption",
+];
 
 #[derive(Debug)]
 pub(crate) struct Options {

@@ -75,6 +75,21 @@ pub const CODES: &[Code] = &[
         "encrypted value cannot be decrypted",
         "A new commit has a {cipher} value that none of the configured keys opens. Encrypt it with POST /encrypt of this server, or add the key it names.",
     ),
+    code(
+        "WS-1480",
+        "no key to encrypt with",
+        "`wellspring config reencrypt` reads the old and the new key each from a settings file: encrypt.key, or encrypt.key-store with location, password and alias.",
+    ),
+    code(
+        "WS-1481",
+        "new key cannot be used",
+        "The new key was tried before anything was read, and did not decrypt what it had encrypted. With a key store, check alias and secret; --alias names another key of it.",
+    ),
+    code(
+        "WS-1482",
+        "file or directory cannot be encrypted anew",
+        "`wellspring config reencrypt` reads all files below the given paths before it writes any. One of them could not be read, or it is a bare repository, which has no files.",
+    ),
 ];
 
 const fn code(code: &'static str, title: &'static str, explanation: &'static str) -> Code {

@@ -7,6 +7,8 @@ pub mod config;
 mod encryption;
 mod error;
 mod health;
+#[cfg(test)]
+mod hostile_input;
 mod http;
 mod metrics;
 mod monitor;
@@ -27,6 +29,7 @@ use wellspring_daemon::{App, Context, Service};
 
 pub use config::check;
 use encryption::Keys;
+pub use encryption::reencrypt;
 use encryption::values::Decryptor;
 use server::Server;
 use sources::documents::Documents;

@@ -70,7 +70,7 @@ impl Server {
         let is_configuration =
             [".yml", ".yaml", ".json", ".properties"].iter().any(|ext| path.ends_with(ext));
         if switches.enabled && switches.plain_text_encrypt && is_configuration {
-            return self.decryptor.decrypt_inside(&text);
+            return self.decryptor.decrypt_inside(path, &text);
         }
         text
     }

@@ -30,7 +30,10 @@ async fn git_and_native(home: &tempfile::TempDir) -> [Server; 2] {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
     let git = Server::start(&[(URI, &format!("file://{}", served.display()))]).await;
-    let location = format!("file:{0},file:{0}/{{profile}},file:{0}/{{application}}", served.display());
+    let location = format!(
+        "file:{0},file:{0}/{{profile}},file:{0}/{{application}},file:{0}/{{label}}",
+        served.display()
+    );
     let native = Server::start(&[
         ("spring.profiles.active", "native"),
         ("spring.cloud.config.server.native.search-locations", &location),
@@ -125,6 +128,263 @@ async fn cve_2026_40982_more_spellings_of_traversing_paths() {
         &[404, 400],
     )
     .await;
+}
+
+/// Two dots, and what some decoder takes for them.
+#[rustfmt::skip]
+const DOTS: &[&str] = &[
+    "..", "%2e%2e", "%2E.", "%252e%252e", "%25252e%25252e", "%c0%ae%c0%ae", "%e0%80%ae%e0%80%ae", "%u002e%u002e",
+    "%ef%bc%8e%ef%bc%8e", "%e2%80%a4%e2%80%a4", "..;", "..;x=1", "..%20", "..%09", "..%00", "...", ".%2e%2e.",
+    "..%ff",
+];
+/// A slash, and what some decoder takes for one.
+#[rustfmt::skip]
+const SLASHES: &[&str] = &[
+    "/", "//", "%2f", "%2F", "%252f", "%25252F", "%5c", "\\", "%255c", "(_)", "(_)(_)", "%28_%29", "%c0%af",
+    "%e2%88%95", "%ef%bc%8f", "%00/", "/./",
+];
+
+/// Whatever the answer is, no file from outside is in it, and no text file is served.
+async fn nothing_leaks(servers: &[Server], paths: &[String], is_text: fn(&str) -> bool) {
+    for server in servers {
+        let (port, paths) = (server.port(), paths.to_vec());
+        let leaks = tokio::task::spawn_blocking(move || {
+            let mut leaks = Vec::new();
+            for path in &paths {
+                for accept in ["*/*", "application/octet-stream"] {
+                    let reply = Request::new("GET", path).header("Accept", accept).send(port).unwrap();
+                    let text = reply.text();
+                    let leaked = ["root:", "repositoryformatversion", "ref: refs/", "DIRC"]
+                        .iter()
+                        .any(|it| text.contains(it));
+                    if leaked || is_text(path) && reply.status < 400 {
+                        leaks.push(format!("{path} ({accept}): {} {text:.80}", reply.status));
+                    }
+                }
+            }
+            leaks
+        });
+        let leaks = leaks.await.unwrap();
+        assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+        assert_eq!(server.value("/x/default", "a").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_a_way_up_leads_out() {
+    let home = tempfile::tempdir().unwrap();
+    let servers = git_and_native(&home).await;
+    let mut paths = Vec::new();
+    for dots in DOTS {
+        for slash in SLASHES {
+            let up = format!("{dots}{slash}");
+            paths.extend([
+                format!("/a/b/main/{up}secret.txt"),
+                format!("/a/b/main/dev{slash}{up}{up}secret.txt"),
+                format!("/a/b/{up}secret.txt"),
+                format!("/{up}secret/default"),
+                format!("/secret/default/{up}"),
+                format!("/main/{up}secret-default.yml"),
+                format!("/{up}secret-default.properties"),
+            ]);
+        }
+    }
+    // A text file has its label and something behind it.
+    nothing_leaks(&servers, &paths, |path| path.starts_with("/a/b/main/") && path.contains("secret.txt"))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_git_s_own_directory_is_served() {
+    let home = tempfile::tempdir().unwrap();
+    let mut servers = Vec::from(git_and_native(&home).await);
+    let served = home.path().join("served");
+    // As a mirror too.
+    servers.push(Server::start(&[(URI, &served.display().to_string())]).await);
+    let mut paths = Vec::new();
+    for git in [
+        ".git",
+        ".GIT",
+        ".Git",
+        "%2egit",
+        "%2Egit",
+        ".%67it",
+        "%252egit",
+        ".git%20",
+        ".git.",
+        ".git%2e",
+        ".git%252e",
+        ".git;x",
+        ".git%00",
+        "./.git",
+        "dev/../.git",
+        "dev(_)..(_).git",
+        "(_).git",
+        ".git::$INDEX_ALLOCATION",
+        "git~1",
+        ".g%e2%80%8cit",
+        "%ef%bc%8egit",
+        "//.git",
+    ] {
+        for file in ["config", "HEAD", "index", "refs/heads/main", "logs/HEAD", "../.git/config"] {
+            paths.push(format!("/a/b/main/{git}/{file}"));
+            paths.push(format!("/a/b/main/{git}(_){file}"));
+            paths.push(format!("/a/b/{git}/{file}"));
+            paths.push(format!("/{git}/b/main/{file}"));
+            paths.push(format!("/a/{git}/main/{file}"));
+        }
+        paths.push(format!("/{git}/default"));
+        paths.push(format!("/x,{git}/default"));
+        paths.push(format!("/a/b/{git}"));
+    }
+    nothing_leaks(&servers, &paths, |path| path.starts_with("/a/b/main/")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_47894_native_serves_nothing_from_beside_its_locations() {
+    let home = tempfile::tempdir().unwrap();
+    let base = home.path();
+    for folder in ["served/team", "served-private", "team"] {
+        std::fs::create_dir_all(base.join(folder)).unwrap();
+        std::fs::write(base.join(folder).join("application.yml"), format!("from: {folder}\n")).unwrap();
+        std::fs::write(base.join(folder).join("file.txt"), format!("root:{folder}\n")).unwrap();
+    }
+    std::fs::write(base.join("served/application.yml"), "a: 1\n").unwrap();
+    for (location, names) in [
+        // A sibling whose name begins alike, a parent, an absolute path, a URL.
+        (format!("file:{}/served/{{application}}", base.display()), "application"),
+        (format!("file:{}/served/{{profile}}", base.display()), "profile"),
+        (format!("file:{}/served/{{label}}", base.display()), "label"),
+    ] {
+        let server = Server::start(&[
+            ("spring.profiles.active", "native"),
+            ("spring.cloud.config.server.native.search-locations", &location),
+            ("spring.cloud.config.server.native.add-label-locations", "false"),
+        ])
+        .await;
+        for evil in [
+            "-private",
+            "..",
+            "..(_)team",
+            "..(_)served-private",
+            "(_)team",
+            "team(_)..(_)..(_)team",
+            "..%252fteam",
+            "%252e%252e(_)team",
+            "file:(_)(_)(_)etc",
+            "team%23",
+            "team,..(_)served-private",
+            "{application}",
+            "${user.home}",
+            ".(_)..(_)team",
+            "..%255cteam",
+        ] {
+            let paths = match names {
+                "application" => vec![
+                    format!("/{evil}/default"),
+                    format!("/{evil}/default/main/file.txt"),
+                    format!("/{evil}-default.yml"),
+                ],
+                "profile" => {
+                    vec![format!("/x/{evil}"), format!("/x/{evil}/main/file.txt"), format!("/x-{evil}.yml")]
+                }
+                _ => vec![
+                    format!("/x/default/{evil}"),
+                    format!("/x/default/{evil}/file.txt"),
+                    format!("/{evil}/x-default.yml"),
+                ],
+            };
+            for path in paths {
+                let reply = server.get(&path).await;
+                let text = reply.text();
+                let leaked =
+                    ["served-private", "\"from\":\"team\"", "from: team", "root:team", "root:served-"];
+                // The request's own words come back in an environment and in an error.
+                let text = text.replace(evil, "");
+                assert!(
+                    !leaked.iter().any(|it| text.contains(it)),
+                    "{location} {path}: {} {text}",
+                    reply.status
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_40981_a_client_chooses_no_cloud_project() {
+    let repository = repository();
+    let server = Server::start(&[(URI, &repository.uri())]).await;
+    let plain = server.get("/x/default").await.text();
+    let chosen = server.send(Request::new("GET", "/x/default").header("X-Project-ID", "other-project")).await;
+    assert_eq!((chosen.status, chosen.text()), (200, plain));
+    let gcp = [
+        ("spring.profiles.active", "composite"),
+        ("spring.cloud.config.server.composite[0].type", "gcp-secret-manager"),
+    ];
+    assert!(Server::try_start(&gcp).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_47837_forged_webhooks_are_not_believed() {
+    let repository = repository();
+    let server =
+        Server::start(&[(URI, &repository.uri()), ("wellspring.monitor.github.secret", "shared-secret")])
+            .await;
+    let push = serde_json::json!({"commits": [{"modified": ["application.yml"]}]});
+    for signature in [None, Some("sha256=00"), Some("sha1=00"), Some("")] {
+        let request = Request::new("POST", "/monitor").header("X-GitHub-Event", "push").json(&push);
+        let request = match signature {
+            Some(signature) => request.header("X-Hub-Signature-256", signature),
+            None => request,
+        };
+        assert_eq!(server.send(request).await.status, 401, "{signature:?}");
+    }
+}
+
+/// Addresses are made of names that clients choose: a name may choose a repository below the configured place, never another host.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_in_an_address_reach_no_other_host() {
+    let victim = support::HttpRemote::start(repository().path().to_owned(), None).await;
+    let remote = support::HttpRemote::start(repository().path().to_owned(), None).await;
+    let other = format!("127.0.0.1:{}", victim.port());
+    for uri in [
+        format!("http://127.0.0.1:{}/{{application}}", remote.port()),
+        format!("http://127.0.0.1:{}/{{profile}}/x.git", remote.port()),
+        format!("http://127.0.0.1:{}/team/{{label}}", remote.port()),
+        format!("http://127.0.0.1:{}{{application}}", remote.port()),
+        "http://{application}/x.git".to_owned(),
+        "http://{label}/x.git".to_owned(),
+        "{application}".to_owned(),
+    ] {
+        // Where a host may not be chosen, the start may say so.
+        let Ok(server) = Server::try_start(&[(URI, &uri)]).await else { continue };
+        for evil in [
+            other.clone(),
+            format!("@{other}"),
+            format!("x@{other}"),
+            format!("(_)(_){other}"),
+            format!("http:(_)(_){other}(_)x"),
+            format!(":80@{other}(_)x"),
+            format!("..(_)..(_)(_){other}"),
+            format!("%2523@{other}"),
+            format!("?@{other}").replace('?', "%253f"),
+            "file:(_)(_)(_)etc".to_owned(),
+            "ssh:(_)(_)-oProxyCommand=x(_)y".to_owned(),
+            "--upload-pack=x".to_owned(),
+        ] {
+            for path in [
+                format!("/{evil}/default"),
+                format!("/x/default/{evil}"),
+                format!("/x/{evil}"),
+                format!("/{evil}/default/main/note.txt"),
+            ] {
+                let reply = server.get(&path).await;
+                assert!(reply.status < 600, "{path}");
+            }
+        }
+        assert_eq!(victim.requests.load(std::sync::atomic::Ordering::Relaxed), 0, "{uri}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,8 @@ impl Flat<'_> {
                 }
             }
             Kind::List(items) if !items.is_empty() => {
+                // As below a blank key, so in a list under one.
+                let blank = self.path.trim().is_empty().then(|| std::mem::take(&mut self.path));
                 let length = self.path.len();
                 let mut number = itoa::Buffer::new();
                 for (at, item) in items.iter().enumerate() {
@@ -48,6 +50,9 @@ impl Flat<'_> {
                     self.path.push(']');
                     self.node(item);
                     self.path.truncate(length);
+                }
+                if let Some(blank) = blank {
+                    self.path = blank;
                 }
             }
             Kind::List(_) => self.put(node, Scalar::Text(String::new())),

@@ -38,10 +38,14 @@ impl Problem {
         self
     }
 
-    /// With what was found.
+    /// With what was found. User and password in an address are not shown.
     #[must_use]
     pub fn found(mut self, found: impl Into<String>) -> Self {
-        self.found = Some(found.into());
+        let mut found = found.into();
+        if let Some((from, to)) = user_info(&found) {
+            found.replace_range(from..to, MASK);
+        }
+        self.found = Some(found);
         self
     }
 
@@ -71,7 +75,7 @@ impl Problem {
         let place = self.place.as_ref().filter(|p| p.line > 0 && self.found.as_deref() != Some(MASK))?;
         let text = std::fs::read_to_string(&*place.file).ok()?;
         let line = text.lines().nth(usize::try_from(place.line).ok()? - 1)?;
-        Some((place.line, line.replace('\t', " ")))
+        (!tells_a_secret(line)).then(|| (place.line, line.replace('\t', " ")))
     }
 }
 
@@ -107,6 +111,23 @@ impl fmt::Display for Problem {
         }
         write!(f, "\n   = more: wellspring explain {}", self.code)
     }
+}
+
+/// A line with a password beside what is complained about, or one inside of an address.
+fn tells_a_secret(line: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["password", "secret", "token", "passphrase", "private", "-----begin", "encrypt"];
+    let lower = line.to_ascii_lowercase();
+    WORDS.iter().any(|word| lower.contains(word)) || user_info(line).is_some()
+}
+
+/// Where user and password of the first address stand.
+fn user_info(text: &str) -> Option<(usize, usize)> {
+    let from = text.find("://")? + 3;
+    let rest = text.get(from..)?;
+    let end = rest.find(['/', ' ', '\'', '"']).unwrap_or(rest.len());
+    let at = rest.get(..end)?.rfind('@')?;
+    Some((from, from + at))
 }
 
 /// As wide as the value when it is there as found, else one character.
@@ -147,6 +168,22 @@ mod tests {
     fn secrets_are_not_repeated() {
         let (_directory, problem) = problem(MASK);
         assert!(!problem.to_string().contains("many"), "{problem}");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.yml");
+        for line in [
+            "store: { location: many, password: hidden }",
+            "git: { uri: 'http://u:hidden@h/x', timeout: many }",
+            "key: '-----BEGIN hidden'",
+        ] {
+            std::fs::write(&path, line).unwrap();
+            let file: Arc<str> = Arc::from(path.display().to_string());
+            let problem = Problem::new("WS-1201", "wrong").at(Some(Origin::new(&file, 1, 9)));
+            let problem = problem.found("http://u:hidden@h/x");
+            assert!(
+                !problem.to_string().contains("hidden") && problem.line().contains("http://******@h/x"),
+                "{problem}"
+            );
+        }
     }
 
     #[test]

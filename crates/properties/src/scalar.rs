@@ -72,7 +72,14 @@ pub fn java_double(value: f64) -> String {
     let text = format!("{value:e}");
     match text.split_once('e') {
         Some((digits, exponent)) if digits.contains('.') => format!("{digits}E{exponent}"),
-        Some((digits, exponent)) => format!("{digits}.0E{exponent}"),
+        Some((digits, exponent)) => {
+            // Java writes two digits at least, and the nearest of those: 4.9E-324, where one digit would be 5.
+            let two = format!("{value:.1e}");
+            match two.split_once('e') {
+                Some((digits, exponent)) if two.parse() == Ok(value) => format!("{digits}E{exponent}"),
+                _ => format!("{digits}.0E{exponent}"),
+            }
+        }
         None => text,
     }
 }

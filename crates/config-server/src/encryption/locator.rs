@@ -97,6 +97,7 @@ impl Keys {
         let key = pem(&key.0).ok_or_else(|| {
             Problem::new("WS-1420", "encrypt.key looks like a PEM key but is none that can be read")
                 .at(env.origin("encrypt.key"))
+                .found("******")
                 .hint("-----BEGIN RSA PRIVATE KEY----- and base64, in a YAML block or with \\n")
         })?;
         Ok(Some(Self::One(Arc::new(Rsa::new(key, Form::default())))))

@@ -4,6 +4,7 @@
 
 mod keystore;
 mod locator;
+pub mod reencrypt;
 mod rsa;
 mod symmetric;
 pub(crate) mod values;

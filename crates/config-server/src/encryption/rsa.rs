@@ -87,7 +87,7 @@ impl Cipher for Rsa {
     }
 
     fn decrypt(&self, cipher: &str) -> Result<String, Refusal> {
-        let bytes = STANDARD.decode(cipher.trim()).map_err(|_| Refusal::Invalid)?;
+        let bytes = STANDARD.decode(cipher).map_err(|_| Refusal::Invalid)?;
         let (length, rest) = bytes.split_first_chunk::<2>().ok_or(Refusal::Invalid)?;
         let length = usize::from(u16::from_be_bytes(*length));
         let (wrapped, body) = rest.split_at_checked(length).ok_or(Refusal::Invalid)?;

@@ -30,7 +30,7 @@ impl Cipher for Symmetric {
     }
 
     fn decrypt(&self, cipher: &str) -> Result<String, Refusal> {
-        let bytes = hex::decode(cipher.trim()).map_err(|_| Refusal::Invalid)?;
+        let bytes = hex::decode(cipher).map_err(|_| Refusal::Invalid)?;
         decrypt_cbc(&self.key, &bytes)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use tracing::warn;
-use wellspring_properties::{Entry, Scalar};
+use wellspring_properties::{Entry, Scalar, flatten, java_properties, yaml};
 
 use super::{Cipher, Keys, Refusal};
 
@@ -34,6 +34,11 @@ impl<'t> Prefixes<'t> {
         }
         let own = text.len() - rest.len();
         (Self(found), text.get(..own).unwrap_or_default(), rest)
+    }
+
+    /// Names and values, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
+        self.0.iter().copied()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'t str> {
@@ -94,33 +99,57 @@ impl Decryptor {
         self.keys.as_ref().ok_or(Refusal::NoKey)?.locate(prefixes)
     }
 
-    /// Encrypted values inside a configuration file that is served as text; everything else is left as it is.
-    pub(crate) fn decrypt_inside(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find(MARK) {
-            let (before, marked) = rest.split_at(at);
-            out.push_str(before);
-            let cipher = marked.strip_prefix(MARK).unwrap_or(marked);
-            let quote = before.chars().next_back().filter(|c| matches!(c, '"' | '\''));
-            let end = match quote {
-                Some(quote) => cipher.find(quote),
-                None => cipher.find(char::is_whitespace),
-            }
-            .unwrap_or(cipher.len());
-            let starts_value = quote.is_some() || before.ends_with([' ', '=', ':']);
-            let (value, after) = cipher.split_at(end);
-            match self.decrypt_text(value) {
-                Ok(plain) if starts_value => out.push_str(&plain),
-                _ => {
-                    out.push_str(MARK);
-                    out.push_str(value);
-                }
-            }
-            rest = after;
+    /// A configuration file that is served as text, with its encrypted values decrypted wherever their text stands; all else is
+    /// left as it is, and so is a file that cannot be read.
+    pub(crate) fn decrypt_inside(&self, path: &str, text: &str) -> String {
+        let mut out = text.to_owned();
+        if !text.contains(MARK) {
+            return out;
         }
-        out.push_str(rest);
+        for value in values(path, text) {
+            let decrypted = value.trim().strip_prefix(MARK).map(|cipher| self.decrypt_text(cipher));
+            match decrypted {
+                Some(Ok(plain)) => out = out.replace(value.trim(), &plain),
+                Some(Err(reason)) => warn!(file = path, %reason, "value inside a text cannot be decrypted"),
+                None => {}
+            }
+        }
         out
+    }
+}
+
+/// The different texts of a configuration file that begin like encrypted ones.
+fn values(path: &str, text: &str) -> IndexSet<String> {
+    let mut found = IndexSet::new();
+    if path.ends_with(".json") {
+        collect(serde_json::from_str(text).unwrap_or_default(), &mut found);
+        return found;
+    }
+    let documents: Vec<IndexMap<String, Entry>> = if path.ends_with(".properties") {
+        java_properties::parse(text.as_bytes(), path).unwrap_or_default()
+    } else {
+        yaml::parse(text, path).unwrap_or_default().iter().map(flatten::document).collect()
+    };
+    for entry in documents.into_iter().flat_map(IndexMap::into_values) {
+        if let Scalar::Text(value) = entry.value
+            && value.starts_with(MARK)
+        {
+            found.insert(value);
+        }
+    }
+    found
+}
+
+fn collect(json: serde_json::Value, found: &mut IndexSet<String>) {
+    match json {
+        serde_json::Value::String(value) if value.starts_with(MARK) => {
+            found.insert(value);
+        }
+        serde_json::Value::Array(items) => items.into_iter().for_each(|item| collect(item, found)),
+        serde_json::Value::Object(members) => {
+            members.into_iter().for_each(|(_, member)| collect(member, found));
+        }
+        _ => {}
     }
 }
 
@@ -170,9 +199,21 @@ mod tests {
 
     #[test]
     fn values_inside_a_text_file() {
-        let text = format!("a: '{HELLO}'\nb: \"{HELLO}\"\nc={HELLO}\n# no{HELLO}\nd: '{{cipher}}junk'\n");
-        let expected = format!("a: 'hello'\nb: \"hello\"\nc=hello\n# no{HELLO}\nd: '{{cipher}}junk'\n");
-        assert_eq!(decryptor(true).decrypt_inside(&text), expected);
+        for (path, text, wanted) in [
+            (
+                "a.yml",
+                "# HELLO\na: 'HELLO' # c\nb: [\"HELLO\"]\nc: '{cipher}junk'\n",
+                "# hello\na: 'hello' # c\nb: [\"hello\"]\nc: '{cipher}junk'\n",
+            ),
+            ("a.yml", "a: in HELLO\n", "a: in HELLO\n"),
+            ("a.yml", "a: 'HELLO'\n b: broken\n", "a: 'HELLO'\n b: broken\n"),
+            ("a.json", "{\n\t\"a\": [\"HELLO\", 1]\n}\n", "{\n\t\"a\": [\"hello\", 1]\n}\n"),
+            ("a.properties", "a=HELLO\nb = x HELLO\n", "a=hello\nb = x hello\n"),
+            ("a.properties", "b = x HELLO\n", "b = x HELLO\n"),
+        ] {
+            let text = text.replace("HELLO", HELLO);
+            assert_eq!(decryptor(true).decrypt_inside(path, &text), wanted.replace("HELLO", HELLO), "{text}");
+        }
     }
 
     #[test]

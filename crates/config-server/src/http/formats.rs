@@ -22,8 +22,9 @@ pub(super) async fn answer(
     let resolve = parameters.flag("resolvePlaceholders", true).map_err(Error::BadRequest)?;
     let query = server.query(name, profiles, label)?;
     let found = server.find(&query).await?;
-    let mut text = render(format, &found, server.settings.strip_document_from_yaml)?;
-    if resolve {
+    let (mut text, bare) = render(format, &found, server.settings.strip_document_from_yaml)?;
+    // The original forgets the placeholders of a document that is stripped.
+    if resolve && !bare {
         text = placeholders::resolve(&text, &|key| lookup(&found, key))
             .map_err(|circular| Error::BadRequest(circular.to_string()))?;
     }
@@ -31,22 +32,23 @@ pub(super) async fn answer(
     Ok(reply::with_type(content_type, text))
 }
 
-fn render(format: Format, found: &Found, strip_document: bool) -> Result<String, Error> {
+/// The text, and whether it is the bare content of `document`.
+fn render(format: Format, found: &Found, strip_document: bool) -> Result<(String, bool), Error> {
     let merged = merge::merge(found.sources.iter().map(|source| &source.document.entries));
     if format == Format::Properties {
-        return Ok(properties::dump(&merged));
+        return Ok((properties::dump(&merged), false));
     }
     let tree = Tree::unflatten(&merged).map_err(|misfit| match misfit {
         Misfit::Key(_) => Error::BadRequest(misfit.to_string()),
-        Misfit::Clash(_) => Error::Internal(misfit.to_string()),
+        Misfit::Clash(_) | Misfit::TooLarge(_) => Error::Internal(misfit.to_string()),
     })?;
-    Ok(match (format, tree) {
-        (Format::Json, tree) => json::dump(&tree),
-        (_, Tree::Map(entries))
-            if strip_document && entries.len() == 1 && entries.contains_key("document") =>
-        {
-            entries.get("document").map(yaml::dump).unwrap_or_default()
-        }
-        (_, tree) => yaml::dump(&tree),
-    })
+    if format == Format::Json {
+        return Ok((json::dump(&tree), false));
+    }
+    if let Tree::Map(entries) = &tree
+        && let (true, 1, Some(document)) = (strip_document, entries.len(), entries.get("document"))
+    {
+        return Ok((yaml::dump_bare(document), true));
+    }
+    Ok((yaml::dump(&tree), false))
 }

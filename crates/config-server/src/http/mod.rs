@@ -5,8 +5,8 @@ mod encryption;
 mod environment;
 mod formats;
 mod reply;
-mod resource;
-mod route;
+pub(crate) mod resource;
+pub(crate) mod route;
 mod watch;
 
 use std::sync::Arc;

@@ -85,7 +85,7 @@ struct File<'l> {
 }
 
 /// `(_)` replaced; refused when it could lead anywhere but below a location.
-fn checked(path: &str) -> Result<String, Error> {
+pub(crate) fn checked(path: &str) -> Result<String, Error> {
     let path = path.replace("(_)", "/");
     let decoded = percent_decode_str(&path).decode_utf8_lossy();
     let upper = decoded.to_ascii_uppercase();

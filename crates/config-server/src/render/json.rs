@@ -1,4 +1,7 @@
 //! JSON, compact, numbers as Java prints them.
+//!
+//! Jackson writes characters beyond the first 65,536 as two escapes into an answer, and as they are into a text: environments
+//! have the former, flat documents the latter.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +18,7 @@ pub(crate) fn dump(tree: &Tree) -> String {
 fn write_tree(out: &mut Vec<u8>, tree: &Tree) {
     match tree {
         Tree::Null => out.extend_from_slice(b"null"),
-        Tree::Leaf(scalar) => write_scalar(out, scalar),
+        Tree::Leaf(scalar) => scalar_as(out, scalar, false),
         Tree::List(items) => {
             out.push(b'[');
             for (at, item) in items.iter().enumerate() {
@@ -32,7 +35,7 @@ fn write_tree(out: &mut Vec<u8>, tree: &Tree) {
                 if at > 0 {
                     out.push(b',');
                 }
-                write_text(out, key);
+                text_as(out, key, false);
                 out.push(b':');
                 write_tree(out, value);
             }
@@ -41,21 +44,33 @@ fn write_tree(out: &mut Vec<u8>, tree: &Tree) {
     }
 }
 
-/// A value as it stands in a JSON document.
+/// A value as it stands in an environment.
 pub(crate) fn write_scalar(out: &mut Vec<u8>, scalar: &Scalar) {
+    scalar_as(out, scalar, true);
+}
+
+/// A text with its quotes, as it stands in an environment.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    text_as(out, text, true);
+}
+
+fn scalar_as(out: &mut Vec<u8>, scalar: &Scalar, pairs: bool) {
     match scalar {
         Scalar::Null => out.extend_from_slice(b"\"\""),
-        Scalar::Text(text) => write_text(out, text),
-        Scalar::Binary(bytes) => write_text(out, &STANDARD.encode(bytes)),
-        Scalar::Float(value) if !value.is_finite() => write_text(out, &scalar.to_string()),
+        Scalar::Text(text) => text_as(out, text, pairs),
+        Scalar::Binary(bytes) => text_as(out, &STANDARD.encode(bytes), pairs),
+        Scalar::Float(value) if !value.is_finite() => text_as(out, &scalar.to_string(), pairs),
         Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) | Scalar::Float(_) => {
             out.extend_from_slice(scalar.to_string().as_bytes())
         }
     }
 }
 
-/// A text with its quotes; only what JSON demands is escaped.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+/// `pairs`: characters of four bytes become two escapes; else only what JSON demands is escaped.
+fn text_as(out: &mut Vec<u8>, text: &str, pairs: bool) {
+    if pairs && text.bytes().any(|byte| byte >= 0xF0) {
+        return astral(out, text);
+    }
     out.push(b'"');
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -80,6 +95,23 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+fn astral(out: &mut Vec<u8>, text: &str) {
+    let begin = out.len();
+    text_as(out, text, false);
+    let written = String::from_utf8(out.split_off(begin)).unwrap_or_default();
+    for c in written.chars() {
+        let mut units = [0; 2];
+        match c.encode_utf16(&mut units) {
+            [_] => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            pair => {
+                for unit in pair {
+                    out.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +121,10 @@ mod tests {
         let mut out = Vec::new();
         write_text(&mut out, "a\"b\\c\n\t\u{1}é/");
         assert_eq!(String::from_utf8(out).unwrap(), "\"a\\\"b\\\\c\\n\\t\\u0001é/\"");
+        let mut out = Vec::new();
+        write_text(&mut out, "é\n😀");
+        assert_eq!(String::from_utf8(out).unwrap(), r#""é\n\uD83D\uDE00""#);
+        assert_eq!(dump(&Tree::Leaf(Scalar::from("😀"))), "\"😀\"");
     }
 
     #[test]

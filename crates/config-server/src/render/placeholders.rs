@@ -4,13 +4,24 @@
 
 use std::borrow::Cow;
 
-/// A value needs itself.
+/// A value needs itself, or values that multiply each other never end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("circular placeholder reference in `{0}`")]
+#[error("circular or endless placeholder reference in `{0}`")]
 pub(crate) struct Circular(pub(crate) String);
 
 /// Nested deeper than any real configuration; guards the stack.
 const DEEPEST: usize = 64;
+/// Placeholders and bytes of their values in one text: twenty values that each name the next one twice are a million.
+const MOST: usize = 200_000;
+const LONGEST: usize = 16 << 20;
+
+/// Where the work is.
+#[derive(Default)]
+struct Path {
+    visited: Vec<String>,
+    placeholders: usize,
+    bytes: usize,
+}
 
 /// `lookup` answers the text of a key.
 pub(crate) fn resolve<'v>(
@@ -20,13 +31,13 @@ pub(crate) fn resolve<'v>(
     if !text.contains("${") {
         return Ok(text.to_owned());
     }
-    resolve_within(text, lookup, &mut Vec::new())
+    resolve_within(text, lookup, &mut Path::default())
 }
 
 fn resolve_within<'v>(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>,
-    visited: &mut Vec<String>,
+    path: &mut Path,
 ) -> Result<String, Circular> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -47,11 +58,11 @@ fn resolve_within<'v>(
         };
         let (inner, after) = body.split_at(end);
         rest = after.strip_prefix('}').unwrap_or(after);
-        match value(inner, lookup, visited)? {
+        match value(inner, lookup, path)? {
             Some(value) => out.push_str(&value),
             None => {
                 out.push_str("${");
-                out.push_str(&resolve_within(inner, lookup, visited)?);
+                out.push_str(&resolve_within(inner, lookup, path)?);
                 out.push('}');
             }
         }
@@ -63,12 +74,14 @@ fn resolve_within<'v>(
 fn value<'v>(
     inner: &str,
     lookup: &dyn Fn(&str) -> Option<Cow<'v, str>>,
-    visited: &mut Vec<String>,
+    path: &mut Path,
 ) -> Result<Option<String>, Circular> {
-    if visited.iter().any(|seen| seen == inner) || visited.len() > DEEPEST {
-        return Err(Circular(inner.to_owned()));
+    path.placeholders += 1;
+    let endless = path.placeholders > MOST || path.bytes > LONGEST || path.visited.len() > DEEPEST;
+    if endless || path.visited.iter().any(|seen| seen == inner) {
+        return Err(Circular(inner.chars().take(80).collect()));
     }
-    visited.push(inner.to_owned());
+    path.visited.push(inner.to_owned());
     let (key, default) = match divider(inner) {
         Some(at) => {
             let (key, default) = inner.split_at(at);
@@ -76,13 +89,14 @@ fn value<'v>(
         }
         None => (inner, None),
     };
-    let key = resolve_within(key, lookup, visited)?;
+    let key = resolve_within(key, lookup, path)?;
     let found = match (lookup(&key), default) {
-        (Some(value), _) => Some(resolve_within(&value, lookup, visited)?),
-        (None, Some(default)) => Some(resolve_within(default, lookup, visited)?),
+        (Some(value), _) => Some(resolve_within(&value, lookup, path)?),
+        (None, Some(default)) => Some(resolve_within(default, lookup, path)?),
         (None, None) => None,
     };
-    visited.pop();
+    path.visited.pop();
+    path.bytes += found.as_ref().map_or(0, String::len);
     Ok(found)
 }
 
@@ -172,6 +186,11 @@ mod tests {
         }
         let deep = "${a:".repeat(500) + &"}".repeat(500);
         assert_eq!(resolved(&deep).as_deref(), Ok("1"));
+        let multiplied = resolve("${v0}", &|key| {
+            let number: usize = key.strip_prefix('v')?.parse().ok()?;
+            Some(Cow::Owned(format!("${{v{0}}}${{v{0}}}", number + 1)))
+        });
+        assert!(multiplied.is_err());
         let deeper = "${b:".repeat(500) + &"}".repeat(500);
         assert!(resolved(&deeper).is_err());
     }

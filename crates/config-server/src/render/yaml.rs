@@ -25,6 +25,30 @@ pub(crate) fn dump(tree: &Tree) -> String {
     emitter.out
 }
 
+/// What stands alone under `document`: a list as it is, anything else as if it were text.
+pub(crate) fn dump_bare(tree: &Tree) -> String {
+    match tree {
+        Tree::Map(_) => format!("!!str\n{}", dump(tree)),
+        Tree::List(_) | Tree::Null => dump(tree),
+        Tree::Leaf(scalar) => {
+            let mut emitter = Emitter::default();
+            match scalar {
+                Scalar::Binary(bytes) => emitter.scalar(&STANDARD.encode(bytes), Style::Literal, Place::Root),
+                Scalar::Text(text) if !text.chars().all(is_printable) => {
+                    emitter.scalar(&STANDARD.encode(text), Style::Literal, Place::Root);
+                }
+                Scalar::Float(value) if !value.is_finite() => {
+                    emitter.text(dump(tree).trim_end(), Place::Root);
+                }
+                other => emitter.text(&other.to_string(), Place::Root),
+            }
+            emitter.indent = None;
+            emitter.write_indent();
+            emitter.out
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Root,
@@ -126,8 +150,12 @@ impl Emitter {
             return self.binary(text.as_bytes(), place);
         }
         let analysis = Analysis::of(text);
+        let literal = text.contains(['\n', '\u{85}']);
         let style = if text.chars().any(is_break) && analysis.block && place != Place::Key {
             Style::Literal
+        } else if literal {
+            // Meant to be a block, and none.
+            Style::Double
         } else if !text.chars().any(is_break) && analysis.plain && reads_as_text(text) {
             Style::Plain
         } else if analysis.single_quoted && !(place == Place::Key && analysis.multiline) {
@@ -140,7 +168,8 @@ impl Emitter {
 
     fn binary(&mut self, bytes: &[u8], place: Place) {
         self.indicator("!!binary", true, false);
-        self.scalar(&STANDARD.encode(bytes), Style::Literal, place);
+        let style = if bytes.is_empty() { Style::Double } else { Style::Literal };
+        self.scalar(&STANDARD.encode(bytes), style, place);
     }
 
     fn scalar(&mut self, text: &str, style: Style, place: Place) {

@@ -33,7 +33,10 @@ impl Analysis {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single_quoted: true, block: false };
         }
-        let mut indicators = text.starts_with("---") || text.starts_with("...");
+        // Digits after a zero are quoted, octal or not.
+        let zero = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+        let mut indicators =
+            text.starts_with("---") || text.starts_with("...") || text.strip_prefix('0').is_some_and(zero);
         let mut special = false;
         let mut edge = text.starts_with([' ']) || text.starts_with(is_break) || text.ends_with(is_break);
         let trailing_space = text.ends_with(' ');
@@ -82,15 +85,15 @@ pub(super) fn reads_as_text(text: &str) -> bool {
         Regex::new(concat!(
             r"^(?:",
             r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
-            r"|~|null|Null|NULL| |<<|=",
+            r"|~|null|Null|NULL|<<",
             // Integers: binary, octal, decimal, hexadecimal, base 60.
-            r"|[-+]?0b_*[01][01_]*|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x_*[0-9a-fA-F][0-9a-fA-F_]*|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+",
+            r"|[-+]?0b_*[01][01_]*|[-+]?0_*[0-7][0-7_]*|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x_*[0-9a-fA-F][0-9a-fA-F_]*|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+",
             // Floats.
-            r"|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?",
+            r"|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?",
             r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
             // Dates and times.
             r"|[0-9]{4}-[0-9]{2}-[0-9]{2}",
-            r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?",
+            r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?",
             r")$"
         ))
         .expect("a valid pattern")
@@ -98,7 +101,7 @@ pub(super) fn reads_as_text(text: &str) -> bool {
     // Most texts begin with a letter that no typed word has.
     match text.as_bytes().first() {
         None => false,
-        Some(b'+' | b'-' | b'.' | b'0'..=b'9' | b'~' | b'=' | b'<' | b' ') => !TYPED.is_match(text),
+        Some(b'+' | b'-' | b'.' | b'0'..=b'9' | b'~' | b'<') => !TYPED.is_match(text),
         Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O') if text.len() <= 5 => {
             !TYPED.is_match(text)
         }

@@ -49,7 +49,7 @@ pub(crate) enum Question {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// A running config server: who has which commit, what changed, roll a label back.
+    /// A running config server: who has which commit, what changed, roll a label back; and a new key for a repository.
     Config {
         #[command(subcommand)]
         verb: config::ConfigVerb,

@@ -85,7 +85,8 @@ fn report(file: &Path, properties: &[String]) -> Report {
     report
 }
 
-fn read(file: &Path, shown: &str) -> Result<Vec<PropertySource>, Problem> {
+/// The documents of a settings file, in the order of the file.
+pub(super) fn read(file: &Path, shown: &str) -> Result<Vec<PropertySource>, Problem> {
     let bytes = std::fs::read(file).map_err(|error| {
         let code = if error.kind() == io::ErrorKind::NotFound {
             codes::FILE_MISSING

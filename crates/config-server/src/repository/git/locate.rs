@@ -70,19 +70,39 @@ impl Choice {
         star::matches_any(self.patterns.iter().map(String::as_str), &format!("{name}/{profiles}"))
     }
 
-    /// The uri with its placeholders replaced by the whole texts.
-    fn uri(&self, query: &Query, label: Option<&str>) -> String {
+    /// The uri with its placeholders replaced by the whole texts, which clients choose: they choose a repository at the host
+    /// that is configured, and never the host.
+    fn uri(&self, query: &Query, label: Option<&str>) -> Result<String, Error> {
         if !self.uri.contains('{') {
-            return self.uri.clone();
+            return Ok(self.uri.clone());
         }
-        self.uri
+        let (host, path) = self.uri.split_at(host_end(&self.uri));
+        let path = path
             .replace("{application}", &query.name)
             .replace("{profile}", &query.profiles)
-            .replace("{label}", label.unwrap_or(&self.default_label))
+            .replace("{label}", label.unwrap_or(&self.default_label));
+        if host.contains('{') || path.starts_with('-') || path.contains(|c: char| c.is_control()) {
+            return Err(Error::NotFound(
+                "a placeholder may stand in the path of a repository only".to_owned(),
+            ));
+        }
+        Ok(format!("{host}{path}"))
     }
 
     fn has_placeholders(&self) -> bool {
         ["{application}", "{profile}", "{label}"].iter().any(|placeholder| self.uri.contains(placeholder))
+    }
+}
+
+/// Where the path begins: `scheme://host/`, `user@host:`, or a path's first part.
+fn host_end(uri: &str) -> usize {
+    if let Some(scheme) = uri.find("://") {
+        let from = scheme + 3;
+        return uri.get(from..).and_then(|rest| rest.find('/')).map_or(uri.len(), |at| from + at + 1);
+    }
+    match uri.find(['/', ':']) {
+        Some(at) => at + 1,
+        None => uri.len(),
     }
 }
 
@@ -226,12 +246,12 @@ impl Places {
         query: &Query,
         label: Option<&str>,
     ) -> Result<Arc<Place>, Error> {
-        self.at(choice, choice.uri(query, label)).await
+        self.at(choice, choice.uri(query, label)?).await
     }
 
     /// One that has been opened already.
     pub(crate) fn known(&self, choice: &Choice, query: &Query, label: Option<&str>) -> Option<Arc<Place>> {
-        self.open.lock().get(&(choice.key.clone(), choice.uri(query, label))).cloned()
+        self.open.lock().get(&(choice.key.clone(), choice.uri(query, label).ok()?)).cloned()
     }
 
     async fn at(&self, choice: &Choice, uri: String) -> Result<Arc<Place>, Error> {
@@ -433,6 +453,30 @@ mod tests {
             ..Settings::default()
         };
         Choice::new(Some(key), settings, None).unwrap()
+    }
+
+    #[test]
+    fn clients_choose_no_host() {
+        for (uri, name, wanted) in [
+            ("https://x/{application}", "a", Some("https://x/a")),
+            ("https://x/{application}.git", "team/a@b:c", Some("https://x/team/a@b:c.git")),
+            ("git@x:{application}/c", "a", Some("git@x:a/c")),
+            ("/srv/{application}.git", "a", Some("/srv/a.git")),
+            ("file:///srv/{application}", "a", Some("file:///srv/a")),
+            ("https://{application}/c", "x", None),
+            ("https://{application}", "x", None),
+            ("https://x:80{application}", "80@y/c", None),
+            ("https://x{application}/c", ".evil.org", None),
+            ("{application}", "https://y/c", None),
+            ("git@{application}:c", "y", None),
+            ("git@x:{application}", "--upload-pack=y", None),
+            ("https://x/{application}", "a\r\nHost: y", None),
+        ] {
+            let settings = Settings { uri: Some(uri.into()), ..Settings::default() };
+            let choice = Choice::new(Some("key"), settings, None).unwrap();
+            let query = Query { name: name.to_owned(), profiles: "dev".to_owned(), ..Query::default() };
+            assert_eq!(choice.uri(&query, None).ok().as_deref(), wanted, "{uri} {name}");
+        }
     }
 
     #[test]
