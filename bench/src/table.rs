@@ -28,9 +28,20 @@ struct Row {
 
 /// Prints a Markdown table: the first server is ours, the others are what it is compared with.
 pub(crate) async fn compare(effort: Effort, servers: &[&Server], scenarios: &[Scenario<'_>]) -> Result<()> {
-    say(
-        "| request | server | CPU µs / request | relative to ours | requests/s | p99 ms | MiB now, highest |",
-    );
+    compare_to(effort, 0, servers, scenarios).await
+}
+
+/// As [`compare`], relative to the server at place `base`.
+pub(crate) async fn compare_to(
+    effort: Effort,
+    base: usize,
+    servers: &[&Server],
+    scenarios: &[Scenario<'_>],
+) -> Result<()> {
+    let yardstick = servers.get(base).map_or("", |server| server.name);
+    say(&format!(
+        "| request | server | CPU µs / request | relative to {yardstick} | requests/s | p99 ms | MiB now, highest |",
+    ));
     say("|---|---|---|---|---|---|---|");
     for scenario in scenarios {
         #[expect(
@@ -60,7 +71,7 @@ pub(crate) async fn compare(effort: Effort, servers: &[&Server], scenarios: &[Sc
             }
         }
         let medians: Vec<Option<Row>> = rows.iter().map(|rows| median(rows)).collect();
-        let ours = medians.first().copied().flatten().map_or(Duration::ZERO, |row| row.cpu);
+        let base_cpu = medians.get(base).copied().flatten().map_or(Duration::ZERO, |row| row.cpu);
         for (server, row) in servers.iter().zip(medians) {
             let Some(row) = row else { continue };
             let (now, highest) = server.memory();
@@ -69,7 +80,7 @@ pub(crate) async fn compare(effort: Effort, servers: &[&Server], scenarios: &[Sc
                 scenario.name,
                 server.name,
                 row.cpu.as_secs_f64() * 1e6,
-                row.cpu.as_secs_f64() / ours.as_secs_f64().max(1e-9),
+                row.cpu.as_secs_f64() / base_cpu.as_secs_f64().max(1e-9),
                 row.per_second,
                 row.p99.as_secs_f64() * 1e3,
             ));

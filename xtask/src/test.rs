@@ -15,6 +15,7 @@ const PARTS: [&str; 4] = ["unit", "platform", "conformance", "interop"];
 const PLATFORM: &[&str] = &[
     "platform_bad_input",
     "gateway_yaml",
+    "gateway_load",
     "whole_platform",
     "startup",
     "registry_load",

@@ -20,6 +20,7 @@ pub struct App {
     pub(crate) version: &'static str,
     pub(crate) defaults: Vec<String>,
     pub(crate) build: Option<Build>,
+    pub(crate) own_workers: bool,
 }
 
 impl fmt::Debug for App {
@@ -78,7 +79,13 @@ pub enum StartError {
 
 impl App {
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), version: env!("CARGO_PKG_VERSION"), defaults: Vec::new(), build: None }
+        Self {
+            name: name.into(),
+            version: env!("CARGO_PKG_VERSION"),
+            defaults: Vec::new(),
+            build: None,
+            own_workers: false,
+        }
     }
 
     /// The application's own version, for `--version` and `/actuator/info`.
@@ -92,6 +99,14 @@ impl App {
     #[must_use]
     pub fn defaults(mut self, yaml: impl Into<String>) -> Self {
         self.defaults.push(yaml.into());
+        self
+    }
+
+    /// Each of `wellspring.threads` is a runtime of its own that keeps its connections: for a proxy, whose requests wait
+    /// for the network only. A request that computes for long would hold up its neighbours on the same thread.
+    #[must_use]
+    pub fn own_workers(mut self) -> Self {
+        self.own_workers = true;
         self
     }
 
@@ -177,7 +192,13 @@ fn live(app: App, options: Options) -> anyhow::Result<()> {
     let first = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let env = first.block_on(boot.load())?;
     drop(first);
-    runtime(&env)?.block_on(async {
+    // With workers of its own the application needs this one only for what goes on in the background.
+    let runtime = if app.own_workers {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?
+    } else {
+        runtime(&env)?
+    };
+    runtime.block_on(async {
         let running = run::start(app, boot, env).await?;
         tokio::select! {
             signal = shutdown::requested() => tracing::info!(signal, "stop requested"),

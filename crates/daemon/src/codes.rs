@@ -21,6 +21,8 @@ codes! {
         "Levels are OFF, ERROR, WARN, INFO, DEBUG and TRACE.";
     TRACING = "WS-1521", "tracing setting cannot be used",
         "Propagation types are W3C, B3 and B3_MULTI; the sampling probability lies between 0.0 and 1.0; OTLP is sent over http, not grpc; endpoints are complete URLs.";
+    PROXY_PROTOCOL = "WS-1531", "trusted sender of PROXY headers cannot be used",
+        "wellspring.proxy-protocol.trusted names addresses (10.0.0.7) and networks (10.0.0.0/8), separated by commas. Connections from there must begin with a PROXY header.";
     SECURITY = "WS-1541", "credentials cannot be used",
         "spring.security.user.password is plain text, or {noop} followed by it. Other encodings are not supported.";
     ENDPOINT = "WS-1551", "actuator setting cannot be used",

@@ -31,6 +31,7 @@ mod settings;
 mod shutdown;
 mod tasks;
 mod tracing_settings;
+pub mod worker;
 
 pub use actuator::Actuator;
 pub use app::{App, Options, StartError};

@@ -12,7 +12,7 @@ use wellspring_properties::Environment;
 
 use crate::front::Front;
 use crate::health::{Component, Status};
-use crate::serve::{self, Server, Serving};
+use crate::serve::{self, Entrance, Server, Serving};
 use crate::{Context, Health, StartError};
 
 const BACKLOG: i32 = 128;
@@ -63,7 +63,12 @@ pub(crate) fn serve(
             Ok(bound) => {
                 info!(address = %bound.1, "admin API");
                 context.tasks.spawn(context.admin.clone().watch());
-                return Ok(Some(Serving::start(bound, Arc::new(front), server, None)));
+                return Ok(Some(serve::started(Serving::start(
+                    bound,
+                    Arc::new(front),
+                    server,
+                    Entrance::default(),
+                ))?));
             }
             Err(problem) => refused = Some(problem),
         }

@@ -22,9 +22,9 @@ use crate::actuator::{self, Actuator, HealthView};
 use crate::boot::Boot;
 use crate::front::Front;
 use crate::management::{self, Management};
-use crate::serve::{self, Server, Serving, Shutdown, Tls};
+use crate::serve::{self, Entrance, Server, Serving, Shutdown, Tls, Trusted};
 use crate::{App, Context, Health, Service, StartError, Tasks, indicators, instruments, join, logging};
-use crate::{operator, settings, tracing_settings};
+use crate::{operator, settings, tracing_settings, worker};
 
 /// How long leaving the registry may take.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -104,10 +104,24 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
             let bound = serve::bind(address, port, server.tomcat.accept_count, &context.name, &key)?;
             let tls = Tls::from_env(&context.env, "management.server.ssl", &context.tasks)?;
             let own = front.clone().at(base_path).with_actuator(&context);
-            (front.serving(service), Some(Serving::start(bound, Arc::new(own), &server, tls)))
+            (
+                front.serving(service),
+                Some(serve::started(Serving::start(
+                    bound,
+                    Arc::new(own),
+                    &server,
+                    Entrance { tls, ..Entrance::default() },
+                ))?),
+            )
         }
     };
-    let public = Serving::start((listener, local_addr), Arc::new(public), &server, tls);
+    let workers = if app.own_workers {
+        Some(context.env.get_as("wellspring.threads")?.unwrap_or_else(worker::count))
+    } else {
+        None
+    };
+    let entrance = Entrance { tls, workers, proxies: Trusted::from_env(&context.env)? };
+    let public = serve::started(Serving::start((listener, local_addr), Arc::new(public), &server, entrance))?;
     let grace = lifecycle.timeout_per_shutdown_phase;
     let running = Running { context, public, management, admin, grace, shutdown: server.shutdown, asked };
     running.become_ready(began).await?;

@@ -16,7 +16,7 @@ use crate::route::source::files;
 /// The gateway as an application.
 #[must_use]
 pub fn app() -> App {
-    App::new("wellspring-gateway").defaults(include_str!("defaults.yml")).build(build)
+    App::new("wellspring-gateway").own_workers().defaults(include_str!("defaults.yml")).build(build)
 }
 
 async fn build(cx: Context) -> anyhow::Result<Service> {

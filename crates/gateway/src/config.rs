@@ -43,6 +43,8 @@ pub struct Config {
     pub actuator: Access,
     pub error_message: Always,
     pub sticky_cookie: Option<String>,
+    /// A request that did not reach its instance goes to another one.
+    pub failover: bool,
     /// Bytes of a request body kept in memory for Retry and CircuitBreaker; larger ones are sent once.
     pub kept_body: usize,
 }
@@ -170,6 +172,7 @@ impl Config {
                 ),
                 _ => None,
             },
+            failover: env.get_as("wellspring.gateway.failover")?.unwrap_or(true),
             kept_body: match env.get("wellspring.gateway.kept-body") {
                 Some(text) => value::DataSize::parse(&text)
                     .ok()

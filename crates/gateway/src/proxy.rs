@@ -13,7 +13,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::time::Instant;
 use wellspring_daemon::{Peer, Request};
-use wellspring_lb_client::Ended;
+use wellspring_lb_client::{Ended, pick};
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
 
@@ -30,11 +30,14 @@ use crate::predicate::Ask;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::route::table::Table;
-use crate::upstream::body::Payload;
-use crate::upstream::{Counted, Origin, Timeouts, websocket};
+use crate::upstream::body::{Outgoing, Payload};
+use crate::upstream::{Answer, Counted, Origin, Timeouts, websocket};
 
 /// A request may be dispatched inside this often (`forward:`) before it counts as a loop.
 const MOST_FORWARDS: u8 = 8;
+
+/// How many other instances are asked when the chosen one cannot be reached.
+const MOST_OTHERS: u8 = 2;
 
 /// What new requests see; replaced as a whole.
 #[derive(Debug, Default)]
@@ -261,7 +264,6 @@ impl Proxy {
         };
         exchange.headers.insert(HOST, host.unwrap_or_else(|| origin.host_header.clone()));
         let body = exchange.payload.send()?;
-        let sent = body.sent();
         let mut request = http::Request::new(body);
         *request.method_mut() = exchange.method.clone();
         *request.uri_mut() = http::Uri::from(exchange.uri.clone());
@@ -277,28 +279,7 @@ impl Proxy {
             append(&mut reply.headers, std::mem::take(&mut exchange.answer));
             return Ok(reply);
         }
-        let counted = match (exchange.balancer.take(), &exchange.instance) {
-            (Some(balancer), Some(instance)) => Some(Counted::begin(balancer, instance.clone())),
-            _ => None,
-        };
-        let timeouts = Timeouts { connect: route.connect_timeout, response: route.response_timeout };
-        let outcome = self.platform.upstreams.call(origin, request, sent, timeouts).await;
-        let response = match outcome {
-            Ok(mut response) => {
-                if let Some(counted) = counted {
-                    let ended =
-                        if response.status().is_server_error() { Ended::Failed } else { Ended::Answered };
-                    response.body_mut().count(counted, ended);
-                }
-                response
-            }
-            Err(error) => {
-                if let Some(counted) = counted {
-                    counted.end(Ended::Failed, error.phase() == "connect");
-                }
-                return Err(error);
-            }
-        };
+        let response = self.answer(exchange, origin, request, &route).await?;
         let (head, body) = response.into_parts();
         let mut headers = head.headers;
         hop_by_hop::remove(&mut headers, &self.config.hop_by_hop);
@@ -308,6 +289,57 @@ impl Proxy {
             headers = first;
         }
         Ok(Reply::new(head.status, headers, Body::new(body)))
+    }
+
+    /// The answer of the target, or of another instance of its service when the chosen one cannot be reached.
+    async fn answer(
+        &self,
+        exchange: &mut Exchange,
+        origin: &Arc<Origin>,
+        mut request: http::Request<Outgoing>,
+        route: &Route,
+    ) -> Result<Response<Answer>, Error> {
+        let timeouts = Timeouts { connect: route.connect_timeout, response: route.response_timeout };
+        let upstreams = &self.platform.upstreams;
+        let (Some(balancer), Some(mut instance)) = (exchange.balancer.take(), exchange.instance.clone())
+        else {
+            return upstreams.call(origin, &mut request, timeouts).await;
+        };
+        let mut origin = Arc::clone(origin);
+        let mut others = if self.config.failover { MOST_OTHERS } else { 0 };
+        loop {
+            let counted = Counted::begin(Arc::clone(&balancer), instance.clone());
+            let error = match upstreams.call(&origin, &mut request, timeouts).await {
+                Ok(mut response) => {
+                    let failed = response.status().is_server_error();
+                    response.body_mut().count(counted, if failed { Ended::Failed } else { Ended::Answered });
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            counted.end(Ended::Failed, error.phase() == "connect");
+            if others == 0 || !may_move(&error, &request) {
+                return Err(error);
+            }
+            others -= 1;
+            let again = pick::Request {
+                headers: Some(request.headers()),
+                previous: Some(&instance),
+                ..Default::default()
+            };
+            let Some(next) =
+                balancer.choose(&again).filter(|next| next.instance_id() != instance.instance_id())
+            else {
+                return Err(error);
+            };
+            tracing::debug!(route = %route.id, from = instance.instance_id(), to = next.instance_id(), %error, "request moved");
+            origin = upstreams.origin(origin.tls, next.host(), Some(next.port()));
+            if exchange.host == HostHeader::Target {
+                request.headers_mut().insert(HOST, origin.host_header.clone());
+            }
+            exchange.instance = Some(next.clone());
+            instance = next;
+        }
     }
 }
 
@@ -331,6 +363,16 @@ fn find(
         drawn: RefCell::default(),
     };
     table.find(&ask, found).map(Arc::clone)
+}
+
+/// Could the request go to another instance without being done twice?
+fn may_move(error: &Error, request: &http::Request<Outgoing>) -> bool {
+    !request.body().has_begun()
+        && match error {
+            Error::Connect { .. } | Error::ConnectTimeout { .. } => true,
+            Error::Broken { safe, .. } => *safe || request.method().is_idempotent(),
+            _ => false,
+        }
 }
 
 /// HTTP/2 may send cookies one by one; HTTP/1.1 has one line.

@@ -23,6 +23,8 @@ pub struct Load {
     written: AtomicU64,
     /// Not before this moment (nanoseconds since the clock's start) is the instance chosen again; 0: not ejected.
     ejected_until: AtomicU64,
+    /// When it joined a list that others were on already; 0: it was there from the beginning.
+    joined: AtomicU64,
 }
 
 /// How a call ended, as far as the choice of the next instance is concerned.
@@ -74,6 +76,17 @@ impl Load {
         let new = if old == 0 || sample >= old { sample } else { blend(old, sample, passed) };
         // Two calls that end at once may lose one sample: the average is an estimate either way.
         self.round_trip.store(new, Ordering::Relaxed);
+    }
+
+    /// It joined the others at `now`.
+    pub fn join(&self, now: u64) {
+        self.joined.store(now, Ordering::Relaxed);
+    }
+
+    /// How long ago it joined; `None` when it was there from the beginning.
+    pub fn age(&self, now: u64) -> Option<Duration> {
+        let joined = self.joined.load(Ordering::Relaxed);
+        (joined > 0).then(|| Duration::from_nanos(now.saturating_sub(joined)))
     }
 
     /// Not to be chosen before `until` (nanoseconds of `clock::nanos`) while there are others.

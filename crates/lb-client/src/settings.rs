@@ -12,6 +12,7 @@ use wellspring_properties::{Environment, Problem};
 use crate::codes;
 use crate::http::BudgetSettings;
 use crate::http::retry::{Backoff, RetryPolicy};
+use crate::pick::HashKey;
 use crate::supplier::EjectionSettings;
 
 /// One layer: what is absent is the business of the layer below.
@@ -144,6 +145,10 @@ pub struct ServiceSettings {
     pub x_forwarded: bool,
     /// Name of the picker.
     pub picker: String,
+    /// What the consistent hash goes by.
+    pub hash_key: HashKey,
+    /// How long an instance that came later gets fewer calls than the others.
+    pub slow_start: Option<Duration>,
     /// When instances are left out.
     pub ejection: EjectionSettings,
     /// How many retries may be made in all.
@@ -164,6 +169,8 @@ impl Default for ServiceSettings {
             subset: (String::new(), crate::supplier::DEFAULT_SIZE),
             x_forwarded: false,
             picker: "round-robin".to_owned(),
+            hash_key: HashKey::None,
+            slow_start: None,
             ejection: EjectionSettings::default(),
             retry_budget: BudgetSettings::default(),
         }
@@ -200,6 +207,9 @@ pub struct LoadBalancerSettings {
 #[serde(default, rename_all = "kebab-case")]
 struct Pickers {
     picker: Option<String>,
+    hash_key: Option<String>,
+    #[serde(with = "value::duration_millis::option")]
+    slow_start: Option<Duration>,
     ejection: EjectionSettings,
     retry_budget: BudgetSettings,
     clients: IndexMap<String, Picker>,
@@ -209,6 +219,9 @@ struct Pickers {
 #[serde(default, rename_all = "kebab-case")]
 struct Picker {
     picker: Option<String>,
+    hash_key: Option<String>,
+    #[serde(with = "value::duration_millis::option")]
+    slow_start: Option<Duration>,
 }
 
 impl LoadBalancerSettings {
@@ -267,7 +280,15 @@ impl LoadBalancerSettings {
             .find(|(name, _)| name.eq_ignore_ascii_case(service))
             .map_or(&none, |(_, l)| l);
         let picker = self.pickers.clients.iter().find(|(name, _)| name.eq_ignore_ascii_case(service));
-        let picker = picker.and_then(|(_, own)| own.picker.clone()).or_else(|| self.pickers.picker.clone());
+        let client = picker.map(|(_, own)| own);
+        let hash_key = client.and_then(|own| own.hash_key.as_ref()).or(self.pickers.hash_key.as_ref());
+        let hash_key = match hash_key {
+            None => HashKey::None,
+            Some(text) => HashKey::parse(text)
+                .ok_or_else(|| unknown("hash-key", text, "ip, path, header:NAME, cookie:NAME"))?,
+        };
+        let slow_start = client.and_then(|own| own.slow_start).or(self.pickers.slow_start);
+        let picker = client.and_then(|own| own.picker.clone()).or_else(|| self.pickers.picker.clone());
         let picker = picker.unwrap_or_else(|| "round-robin".to_owned());
         if crate::pick::named(&picker).is_none() {
             let known = crate::pick::NAMES.join(", ");
@@ -299,6 +320,8 @@ impl LoadBalancerSettings {
             ),
             x_forwarded: pick(&own.x_forwarded.enabled, &global.x_forwarded.enabled).unwrap_or_default(),
             picker,
+            hash_key,
+            slow_start,
             ejection: self.pickers.ejection.clone(),
             retry_budget: self.pickers.retry_budget,
         })

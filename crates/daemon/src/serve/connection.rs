@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::Guarded;
 use super::tls::Tls;
-use super::{Handler, Server};
+use super::{Handler, Server, Trusted, proxy_protocol};
 use crate::front::Front;
 use crate::service::Peer;
 
@@ -26,12 +27,16 @@ pub(super) struct Protocol {
     http2: http2::Builder<TokioExecutor>,
     patience: Duration,
     tls: Option<Arc<Tls>>,
+    proxies: Trusted,
+    /// HTTP/2 is spoken with those who ask for it.
+    offers_h2: bool,
+    most_requests: Option<u32>,
 }
 
 impl Protocol {
-    pub(super) fn new(settings: &Server, tls: Option<Arc<Tls>>) -> Self {
+    pub(super) fn new(settings: &Server, tls: Option<Arc<Tls>>, proxies: Trusted) -> Self {
         let head = usize::try_from(settings.max_http_request_header_size).unwrap_or(usize::MAX);
-        let patience = settings.tomcat.connection_timeout;
+        let patience = settings.patience();
         let mut http1 = http1::Builder::new();
         // As Tomcat writes them: there are clients that look for `Allow`, not for `allow`.
         http1.title_case_headers(true);
@@ -43,7 +48,15 @@ impl Protocol {
             // A peer that vanished without a word is noticed.
             .keep_alive_interval(Duration::from_secs(60))
             .keep_alive_timeout(Duration::from_secs(20));
-        Self { http1, http2, patience, tls }
+        Self {
+            http1,
+            http2,
+            patience,
+            tls,
+            proxies,
+            offers_h2: settings.http2.enabled != Some(false),
+            most_requests: settings.netty.max_keep_alive_requests,
+        }
     }
 
     pub(super) fn is_secure(&self) -> bool {
@@ -52,14 +65,21 @@ impl Protocol {
 
     pub(super) async fn serve(
         &self,
-        stream: TcpStream,
-        peer: Peer,
+        mut stream: TcpStream,
+        mut peer: Peer,
         front: Arc<Front>,
-        draining: CancellationToken,
+        draining: &CancellationToken,
     ) -> Result<(), Failure> {
         // Answers are written whole; waiting for more to send would only delay them.
         stream.set_nodelay(true)?;
-        let handler = Handler { front, peer };
+        if self.proxies.covers(peer.remote.ip()) {
+            peer = tokio::select! {
+                told = tokio::time::timeout(self.patience, proxy_protocol::read(&mut stream, peer)) => told??,
+                () = draining.cancelled() => return Ok(()),
+            };
+        }
+        let left = self.most_requests.map(AtomicU32::new);
+        let handler = Handler { front, peer, left };
         if let Some(tls) = &self.tls {
             let (stream, h2) = tokio::select! {
                 secured = tokio::time::timeout(self.patience, tls.accept(stream)) => secured??,
@@ -68,7 +88,7 @@ impl Protocol {
             return self.converse(stream, h2, handler, draining).await;
         }
         let h2 = tokio::select! {
-            h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2??,
+            h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2?? && self.offers_h2,
             () = draining.cancelled() => return Ok(()),
         };
         self.converse(stream, h2, handler, draining).await
@@ -79,7 +99,7 @@ impl Protocol {
         stream: S,
         h2: bool,
         handler: Handler,
-        draining: CancellationToken,
+        draining: &CancellationToken,
     ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

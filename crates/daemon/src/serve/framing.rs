@@ -94,6 +94,12 @@ impl Watch {
                 self.end_head();
                 1
             }
+            // None of the names looked for: the line is passed over in one go.
+            At::LineStart if !matches!(byte | 0x20, b'c' | b't' | b'u') => {
+                self.kind = Kind::Other;
+                self.at = At::Value;
+                self.value(bytes)
+            }
             At::LineStart => {
                 self.at = At::Name;
                 self.name_len = 0;

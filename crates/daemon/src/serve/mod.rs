@@ -6,34 +6,57 @@
 mod connection;
 mod framing;
 mod listen;
+mod proxy_protocol;
 mod settings;
 mod tls;
+mod workers;
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::CONNECTION;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
+use wellspring_properties::Problem;
 
 pub(crate) use listen::bind;
+pub(crate) use proxy_protocol::Trusted;
 pub(crate) use settings::{Server, Shutdown};
 pub(crate) use tls::Tls;
 
+use crate::codes;
 use crate::front::Front;
 use crate::observe::Observed;
 use crate::service::{Peer, Request};
 use connection::Protocol;
+use workers::{Accepted, Workers};
+
+/// How connections come in.
+#[derive(Default)]
+pub(crate) struct Entrance {
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// So many threads of their own serve the connections; none: they are served where the listener runs.
+    pub(crate) workers: Option<usize>,
+    /// Whose word counts on where a connection comes from.
+    pub(crate) proxies: Trusted,
+}
 
 /// A listener that serves until it is drained.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) local_addr: SocketAddr,
     draining: CancellationToken,
+    /// Ends the workers, after the drain.
+    ended: CancellationToken,
     connections: TaskTracker,
     secure: bool,
 }
@@ -44,23 +67,26 @@ impl Serving {
         (listener, local_addr): (TcpListener, SocketAddr),
         front: Arc<Front>,
         settings: &Server,
-        tls: Option<Arc<Tls>>,
-    ) -> Self {
-        let draining = CancellationToken::new();
+        entrance: Entrance,
+    ) -> io::Result<Self> {
+        let Entrance { tls, workers, proxies } = entrance;
+        let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let connections = TaskTracker::new();
-        let protocol = Arc::new(Protocol::new(settings, tls));
+        let protocol = Protocol::new(settings, tls, proxies);
         let secure = protocol.is_secure();
-        let acceptor = Acceptor {
-            listener,
-            local_addr,
+        let served = Arc::new(Served {
             front,
             protocol,
-            free: Arc::new(Semaphore::new(settings.tomcat.max_connections)),
             draining: draining.clone(),
             connections: connections.clone(),
+        });
+        let workers = match workers {
+            Some(count) => Some(Workers::start(count, &served, &ended)?),
+            None => None,
         };
-        connections.spawn(acceptor.run());
-        Self { local_addr, draining, connections, secure }
+        let free = Arc::new(Semaphore::new(settings.tomcat.max_connections));
+        connections.spawn(Acceptor { listener, local_addr, served, workers, free }.run());
+        Ok(Self { local_addr, draining, ended, connections, secure })
     }
 
     pub(crate) fn is_secure(&self) -> bool {
@@ -71,30 +97,68 @@ impl Serving {
     pub(crate) async fn drain(&self, grace: Duration) -> usize {
         self.draining.cancel();
         self.connections.close();
-        match tokio::time::timeout(grace, self.connections.wait()).await {
+        let left = match tokio::time::timeout(grace, self.connections.wait()).await {
             Ok(()) => 0,
             Err(_) => self.connections.len(),
-        }
+        };
+        self.ended.cancel();
+        left
+    }
+}
+
+/// A start that failed, as the user is told.
+pub(crate) fn started(serving: io::Result<Serving>) -> Result<Serving, Problem> {
+    serving.map_err(|error| {
+        Problem::new(codes::LISTEN, format!("worker threads cannot be started: {error}"))
+            .hint("check wellspring.threads and the limits of the process")
+    })
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// How the connections of a listener are served: shared by all of them.
+struct Served {
+    front: Arc<Front>,
+    protocol: Protocol,
+    draining: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Served {
+    /// Serves a connection in a task of the running worker; `held` is dropped with its end.
+    fn spawn(self: &Arc<Self>, accepted: Accepted, held: impl Send + 'static) {
+        let Accepted { stream, peer, permit } = accepted;
+        let served = Arc::clone(self);
+        self.connections.spawn(async move {
+            let front = Arc::clone(&served.front);
+            if let Err(error) = served.protocol.serve(stream, peer, front, &served.draining).await {
+                debug!(remote = %peer.remote, %error, "connection ended");
+            }
+            drop((permit, held));
+        });
     }
 }
 
 struct Acceptor {
     listener: TcpListener,
     local_addr: SocketAddr,
-    front: Arc<Front>,
-    protocol: Arc<Protocol>,
+    served: Arc<Served>,
+    workers: Option<Workers>,
     free: Arc<Semaphore>,
-    draining: CancellationToken,
-    connections: TaskTracker,
 }
 
 impl Acceptor {
     async fn run(self) {
-        let draining = self.draining.clone();
+        let draining = self.served.draining.clone();
         draining.run_until_cancelled(self.accept()).await;
     }
 
     async fn accept(self) {
+        let secure = self.served.protocol.is_secure();
         // The permit is taken before accepting: beyond the limit connections wait in the kernel's queue.
         while let Ok(permit) = Arc::clone(&self.free).acquire_owned().await {
             let (stream, remote) = match self.listener.accept().await {
@@ -106,25 +170,22 @@ impl Acceptor {
                     continue;
                 }
             };
-            let peer = Peer { remote, local: self.local_addr, secure: self.protocol.is_secure() };
-            let (front, protocol) = (Arc::clone(&self.front), Arc::clone(&self.protocol));
-            let draining = self.draining.clone();
-            self.connections.spawn(async move {
-                let served = protocol.serve(stream, peer, front, draining).await;
-                if let Err(error) = served {
-                    debug!(%remote, %error, "connection ended");
-                }
-                drop(permit);
-            });
+            let peer = Peer { remote, local: self.local_addr, secure };
+            let accepted = Accepted { stream, peer, permit };
+            match &self.workers {
+                Some(workers) => workers.give(accepted),
+                None => self.served.spawn(accepted, ()),
+            }
         }
     }
 }
 
 /// One connection's side of the service: adds the peer to every request.
-#[derive(Clone)]
 struct Handler {
     front: Arc<Front>,
     peer: Peer,
+    /// How many requests the connection may still bring.
+    left: Option<AtomicU32>,
 }
 
 impl hyper::service::Service<Request> for Handler {
@@ -135,6 +196,14 @@ impl hyper::service::Service<Request> for Handler {
     fn call(&self, mut request: Request) -> Self::Future {
         let front = Arc::clone(&self.front);
         request.extensions_mut().insert(self.peer);
-        Box::pin(async move { Ok(front.handle(request).await) })
+        let last = self.left.as_ref().is_some_and(|left| left.fetch_sub(1, Relaxed) <= 1);
+        let closes = last && request.version() < http::Version::HTTP_2;
+        Box::pin(async move {
+            let mut response = front.handle(request).await;
+            if closes {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        })
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) shutdown: Shutdown,
     pub(crate) servlet: Servlet,
     pub(crate) tomcat: Tomcat,
+    pub(crate) netty: Netty,
+    pub(crate) http2: Http2,
     /// Read by `Tls`; named here so that it is not called unknown.
     pub(crate) ssl: HashMap<String, String>,
     /// Read by the error page; named here so that it is not called unknown.
@@ -58,6 +60,32 @@ pub(crate) struct Tomcat {
     pub(crate) accept_count: i32,
 }
 
+/// `server.netty`: what applications of the reactive kind set.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Netty {
+    /// In the place of `server.tomcat.connection-timeout`.
+    #[serde(with = "value::duration_millis::option")]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// After so many requests a connection is closed.
+    pub(crate) max_keep_alive_requests: Option<u32>,
+}
+
+/// `server.http2`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Http2 {
+    /// Only an explicit `false` keeps HTTP/2 off: it costs nobody anything.
+    pub(crate) enabled: Option<bool>,
+}
+
+impl Server {
+    /// How long a connection may be idle, or without a complete head.
+    pub(super) fn patience(&self) -> Duration {
+        self.netty.idle_timeout.unwrap_or(self.tomcat.connection_timeout)
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -67,6 +95,8 @@ impl Default for Server {
             shutdown: Shutdown::default(),
             servlet: Servlet::default(),
             tomcat: Tomcat::default(),
+            netty: Netty::default(),
+            http2: Http2::default(),
             ssl: HashMap::new(),
             error: crate::error_page::Included::default(),
             forward_headers_strategy: None,

@@ -88,7 +88,7 @@ impl Mirror {
         let (platform, origin) = (Arc::clone(&self.platform), Arc::clone(&self.origin));
         tokio::spawn(async move {
             let timeouts = Timeouts { connect: PATIENCE, response: Some(PATIENCE) };
-            match platform.upstreams.call(&origin, request, None, timeouts).await {
+            match platform.upstreams.call(&origin, &mut request, timeouts).await {
                 // Reading the answer to its end gives the connection back.
                 Ok(response) => drop(tokio::time::timeout(PATIENCE, drain(response.into_body())).await),
                 Err(error) => tracing::debug!(%error, "mirrored request failed"),

@@ -34,7 +34,10 @@ impl LoadBalance {
 
     fn choose(&self, exchange: &Exchange, balancer: &Balancer) -> Result<Instance, Error> {
         let previous = exchange.instance.as_ref();
-        let request = Request { headers: Some(&exchange.headers), previous, ..Request::default() };
+        let caller = || exchange.original.peer.ip().to_string();
+        let key = balancer.hash_key().of(&exchange.headers, exchange.original.uri.path(), caller);
+        let request =
+            Request { headers: Some(&exchange.headers), previous, key: key.as_deref(), ..Request::default() };
         balancer.choose(&request).ok_or_else(|| Error::NoInstance {
             service: balancer.service().to_owned(),
             status: self.no_instance,

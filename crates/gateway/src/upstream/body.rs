@@ -1,8 +1,6 @@
 //! Bodies on their way: the request's payload, kept for a repetition when a filter asks for it, and the answer's body.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -64,13 +62,12 @@ impl Payload {
     pub fn send(&mut self) -> Result<Outgoing, Error> {
         match self {
             Self::Empty => return Ok(Outgoing::Empty),
-            Self::Kept(bytes) => return Ok(Outgoing::Full(Some(bytes.clone()))),
+            Self::Kept(bytes) => return Ok(Outgoing::full(bytes.clone())),
             Self::Stream(_) | Self::Partly(..) | Self::Spent => {}
         }
-        let sent = Arc::new(AtomicBool::new(false));
         match std::mem::replace(self, Self::Spent) {
-            Self::Stream(rest) => Ok(Outgoing::Stream { first: None, rest, sent }),
-            Self::Partly(first, rest) => Ok(Outgoing::Stream { first: Some(first), rest, sent }),
+            Self::Stream(rest) => Ok(Outgoing::Stream { first: None, rest, begun: false }),
+            Self::Partly(first, rest) => Ok(Outgoing::Stream { first: Some(first), rest, begun: false }),
             Self::Empty | Self::Kept(_) | Self::Spent => {
                 Err(Error::RequestBody("was already sent".to_owned()))
             }
@@ -82,23 +79,45 @@ impl Payload {
 #[derive(Debug)]
 pub enum Outgoing {
     Empty,
-    Full(Option<Bytes>),
-    /// `sent` is set when everything was handed to the connection.
+    /// What is left of it, and all of it.
+    Full(Option<Bytes>, Bytes),
     Stream {
         first: Option<Bytes>,
         rest: Incoming,
-        sent: Arc<AtomicBool>,
+        /// Some of it has been taken out.
+        begun: bool,
     },
+    /// A streamed body that another has.
+    Spent,
 }
 
 impl Outgoing {
-    /// The flag of a streamed body; others are sent at once.
+    /// A body in memory.
     #[must_use]
-    pub fn sent(&self) -> Option<Arc<AtomicBool>> {
-        match self {
-            Self::Stream { sent, .. } => Some(Arc::clone(sent)),
-            Self::Empty | Self::Full(_) => None,
+    pub fn full(bytes: Bytes) -> Self {
+        Self::Full(Some(bytes.clone()), bytes)
+    }
+
+    /// Ready to be sent from its beginning; a streamed body goes on where it is.
+    pub(super) fn rewind(&mut self) {
+        if let Self::Full(left, whole) = self {
+            *left = Some(whole.clone());
         }
+    }
+
+    /// The body, for whoever wants to own it. A body in memory stays here as well.
+    pub(super) fn hand_over(&mut self) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Full(_, whole) => Self::full(whole.clone()),
+            Self::Stream { .. } | Self::Spent => std::mem::replace(self, Self::Spent),
+        }
+    }
+
+    /// Something of it has gone out, and is not here any more.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        matches!(self, Self::Stream { begun: true, .. } | Self::Spent)
     }
 }
 
@@ -111,35 +130,34 @@ impl Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) => {
+            Self::Empty | Self::Spent => Poll::Ready(None),
+            Self::Full(bytes, _) => {
                 Poll::Ready(bytes.take().filter(|b| !b.is_empty()).map(|b| Ok(Frame::data(b))))
             }
-            Self::Stream { first, rest, sent } => match first.take() {
-                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                None => {
-                    let polled = Pin::new(&mut *rest).poll_frame(cx);
-                    if matches!(polled, Poll::Ready(None)) || rest.is_end_stream() {
-                        sent.store(true, Ordering::Release);
-                    }
-                    polled
+            Self::Stream { first, rest, begun } => {
+                if let Some(bytes) = first.take() {
+                    *begun = true;
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-            },
+                let polled = Pin::new(rest).poll_frame(cx);
+                *begun |= polled.is_ready();
+                polled
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
-            Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Empty | Self::Spent => true,
+            Self::Full(bytes, _) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Stream { first, rest, .. } => first.is_none() && rest.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Empty | Self::Spent => SizeHint::with_exact(0),
+            Self::Full(bytes, _) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Self::Stream { first: None, rest, .. } => rest.size_hint(),
             Self::Stream { first: Some(first), rest, .. } => {
                 let (first, rest) = (first.len() as u64, rest.size_hint());

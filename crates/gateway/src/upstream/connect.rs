@@ -15,12 +15,13 @@ use wellspring_properties::Problem;
 
 use super::body::Outgoing;
 use super::pool::Origin;
+use super::wire::{Stream, Wire};
 use crate::config::HttpClient;
 use crate::problem::{BAD_SETTING, bad};
 
 /// What a new connection speaks.
 pub(super) enum Opened {
-    Http1(http1::SendRequest<Outgoing>),
+    Http1(Wire),
     Http2(http2::SendRequest<Outgoing>),
 }
 
@@ -55,32 +56,26 @@ impl Connector {
     pub(super) async fn open(&self, origin: &Origin, grpc: bool) -> io::Result<Opened> {
         let stream = self.tcp(origin).await?;
         if !origin.tls {
-            return if grpc { self.http2(stream).await } else { self.http1(stream).await };
+            return if grpc { self.http2(stream).await } else { Ok(self.http1(Stream::Plain(stream))) };
         }
-        let host = origin.host.trim_matches(['[', ']']).to_owned();
-        let name =
-            ServerName::try_from(host).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let connector = if grpc { &self.tls_h2 } else { &self.tls };
-        let stream = connector.connect(name, stream).await?;
+        let stream = connector.connect(server_name(origin)?, stream).await?;
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        if h2 { self.http2(stream).await } else { self.http1(stream).await }
+        if h2 { self.http2(stream).await } else { Ok(self.http1(Stream::Secure(Box::new(stream)))) }
     }
 
     /// A stream for a WebSocket: always HTTP/1.1.
     pub(super) async fn open_for_upgrade(&self, origin: &Origin) -> io::Result<http1::SendRequest<Outgoing>> {
         let stream = self.tcp(origin).await?;
-        let opened = if origin.tls {
-            let host = origin.host.trim_matches(['[', ']']).to_owned();
-            let name = ServerName::try_from(host)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            self.http1(self.tls.connect(name, stream).await?).await?
-        } else {
-            self.http1(stream).await?
-        };
-        match opened {
-            Opened::Http1(sender) => Ok(sender),
-            Opened::Http2(_) => Err(io::Error::other("the upstream speaks HTTP/2 only")),
+        if origin.tls {
+            let stream = self.tls.connect(server_name(origin)?, stream).await?;
+            return self.upgradable(stream).await;
         }
+        self.upgradable(stream).await
+    }
+
+    fn http1(&self, stream: Stream) -> Opened {
+        Opened::Http1(Wire::new(stream, self.max_header_size))
     }
 
     async fn tcp(&self, origin: &Origin) -> io::Result<TcpStream> {
@@ -90,7 +85,7 @@ impl Connector {
         Ok(stream)
     }
 
-    async fn http1<S>(&self, stream: S) -> io::Result<Opened>
+    async fn upgradable<S>(&self, stream: S) -> io::Result<http1::SendRequest<Outgoing>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -104,7 +99,7 @@ impl Connector {
                 tracing::debug!(%error, "upstream connection ended");
             }
         });
-        Ok(Opened::Http1(sender))
+        Ok(sender)
     }
 
     async fn http2<S>(&self, stream: S) -> io::Result<Opened>
@@ -123,6 +118,11 @@ impl Connector {
         });
         Ok(Opened::Http2(sender))
     }
+}
+
+fn server_name(origin: &Origin) -> io::Result<ServerName<'static>> {
+    let host = origin.host.trim_matches(['[', ']']).to_owned();
+    ServerName::try_from(host).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn client_config(config: &HttpClient) -> Result<ClientConfig, Problem> {

@@ -1,10 +1,12 @@
 //! The upstream side: addresses with their idle connections, and one call on one of them.
 
+mod answer;
 pub mod body;
 mod call;
 mod connect;
 mod pool;
 pub mod websocket;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use wellspring_properties::Problem;
 
-pub use call::{Answer, Counted, Timeouts};
+pub use answer::{Answer, Counted};
+pub use call::Timeouts;
 pub use pool::Origin;
 
 use crate::config::HttpClient;

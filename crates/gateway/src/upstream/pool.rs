@@ -1,16 +1,25 @@
 //! One upstream address and its idle connections. The connection used last is used next, so that surplus ones age out.
+//!
+//! Each worker thread has connections of its own: they wake nobody else, and their lock is never contended. With a limit
+//! (`pool.type: fixed`) all share one place, so that the limit is exact.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use wellspring_daemon::worker;
 
 use super::body::Outgoing;
 use super::host_header;
+use super::wire::Wire;
 use crate::config::HttpClient;
+
+/// An upstream that announces how long it keeps idle connections gets no request in the last moments of that time.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Scheme, host and port of an upstream.
 #[derive(Debug)]
@@ -22,20 +31,28 @@ pub struct Origin {
     /// `host:port`, for logs.
     pub shown: Box<str>,
     pub(crate) host_header: HeaderValue,
+    /// By worker.
+    places: Box<[Place]>,
+    /// `pool.type: fixed`: how many may be in use.
+    pub(super) permits: Option<Arc<Semaphore>>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
     idle: Mutex<Vec<Idle>>,
     /// HTTP/2 needs one connection only.
-    pub(super) shared: Mutex<Option<http2::SendRequest<Outgoing>>>,
-    /// `pool.type: fixed`: how many may be open.
-    pub(super) permits: Option<Arc<Semaphore>>,
+    shared: Mutex<Option<http2::SendRequest<Outgoing>>>,
 }
 
 /// An HTTP/1.1 connection. Dropping it closes it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) sender: http1::SendRequest<Outgoing>,
+    pub(super) wire: Wire,
     born: Instant,
-    /// Held while the connection is open.
-    _permit: Option<tokio::sync::OwnedSemaphorePermit>,
+    /// Held while the connection is in use.
+    permit: Option<OwnedSemaphorePermit>,
+    /// How long the upstream said it keeps the connection.
+    pub(super) patience: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -45,43 +62,60 @@ struct Idle {
 }
 
 impl Connection {
-    pub(super) fn new(
-        sender: http1::SendRequest<Outgoing>,
-        permit: Option<tokio::sync::OwnedSemaphorePermit>,
-    ) -> Self {
-        Self { sender, born: Instant::now(), _permit: permit }
+    pub(super) fn new(wire: Wire, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { wire, born: Instant::now(), permit, patience: None }
     }
 
-    fn is_usable(&self, config: &HttpClient, now: Instant) -> bool {
-        !self.sender.is_closed()
-            && config.max_life_time.is_none_or(|most| now.duration_since(self.born) < most)
+    /// Closes it and lets another take its place.
+    pub(super) fn into_permit(self) -> Option<OwnedSemaphorePermit> {
+        self.permit
+    }
+}
+
+impl Idle {
+    fn is_usable(&mut self, config: &HttpClient, now: Instant) -> bool {
+        let rested = now.duration_since(self.since);
+        let Connection { wire, born, patience, .. } = &mut self.connection;
+        config.max_idle_time.is_none_or(|most| rested < most)
+            && config.max_life_time.is_none_or(|most| now.duration_since(*born) < most)
+            && patience.is_none_or(|most| rested < most.saturating_sub(MARGIN))
+            && wire.is_quiet()
     }
 }
 
 impl Origin {
     pub(super) fn new(tls: bool, host: &str, port: u16, config: &HttpClient) -> Self {
+        let places = if config.max_connections.is_some() { 1 } else { worker::count() };
         Self {
             tls,
             host: host.into(),
             port,
             shown: format!("{host}:{port}").into(),
             host_header: host_header(tls, host, port),
-            idle: Mutex::default(),
-            shared: Mutex::default(),
+            places: std::iter::repeat_with(Place::default).take(places.max(1)).collect(),
             permits: config.max_connections.map(|most| Arc::new(Semaphore::new(most.max(1)))),
         }
     }
 
-    /// An idle connection that looks alive.
-    pub(super) fn take(&self, config: &HttpClient) -> Option<Connection> {
-        let mut idle = self.idle.lock();
+    fn place(&self) -> Option<&Place> {
+        self.places.get(worker::current() % self.places.len().max(1))
+    }
+
+    /// An idle connection that looks alive. A permit goes with it only if it is returned.
+    pub(super) fn take(
+        &self,
+        config: &HttpClient,
+        permit: &mut Option<OwnedSemaphorePermit>,
+    ) -> Option<Connection> {
+        let mut idle = self.place()?.idle.lock();
         if idle.is_empty() {
             return None;
         }
         let now = Instant::now();
-        while let Some(Idle { connection, since }) = idle.pop() {
-            let rested = config.max_idle_time.is_none_or(|most| now.duration_since(since) < most);
-            if rested && connection.is_usable(config, now) {
+        while let Some(mut rested) = idle.pop() {
+            if rested.is_usable(config, now) {
+                let mut connection = rested.connection;
+                connection.permit = permit.take();
                 return Some(connection);
             }
         }
@@ -89,25 +123,45 @@ impl Origin {
     }
 
     /// Gives a connection back after a complete exchange.
-    pub(super) fn give_back(&self, connection: Connection) {
-        if !connection.sender.is_closed() {
-            self.idle.lock().push(Idle { connection, since: Instant::now() });
+    pub(super) fn give_back(&self, mut connection: Connection) {
+        if !connection.wire.rest() {
+            return;
+        }
+        let permit = connection.permit.take();
+        if let Some(place) = self.place() {
+            place.idle.lock().push(Idle { connection, since: Instant::now() });
+        }
+        // Whoever waits for it finds the connection.
+        drop(permit);
+    }
+
+    /// The HTTP/2 connection, if there is a living one.
+    pub(super) fn shared(&self) -> Option<http2::SendRequest<Outgoing>> {
+        let mut shared = self.place()?.shared.lock();
+        if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
+            *shared = None;
+        }
+        shared.clone()
+    }
+
+    pub(super) fn share(&self, sender: http2::SendRequest<Outgoing>) {
+        if let Some(place) = self.place() {
+            *place.shared.lock() = Some(sender);
         }
     }
 
     pub(super) fn is_unused(&self) -> bool {
-        self.idle.lock().is_empty() && self.shared.lock().is_none()
+        self.places.iter().all(|place| place.idle.lock().is_empty() && place.shared.lock().is_none())
     }
 
     pub(super) fn sweep(&self, config: &HttpClient) {
         let now = Instant::now();
-        self.idle.lock().retain(|Idle { connection, since }| {
-            config.max_idle_time.is_none_or(|most| now.duration_since(*since) < most)
-                && connection.is_usable(config, now)
-        });
-        let mut shared = self.shared.lock();
-        if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
-            *shared = None;
+        for place in &self.places {
+            place.idle.lock().retain_mut(|idle| idle.is_usable(config, now));
+            let mut shared = place.shared.lock();
+            if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
+                *shared = None;
+            }
         }
     }
 }

@@ -15,5 +15,7 @@ mod connections;
 mod known_holes;
 mod reload;
 mod smuggling;
+mod strategies;
 mod support;
+mod upstream_tls;
 mod websocket;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::Instance;
+use crate::{Instance, load};
 
 type Follower = Box<dyn Fn(&Arc<[Instance]>) + Send + Sync>;
 
@@ -66,7 +67,12 @@ impl Listing {
                 Some(known) if known.host() == instance.host() && known.port() == instance.port() => {
                     instance.with_load_of(known)
                 }
-                _ => instance,
+                _ => {
+                    if !old.is_empty() {
+                        instance.load().join(load::nanos(Instant::now()));
+                    }
+                    instance
+                }
             })
             .collect();
         self.current.store(Arc::new(Arc::clone(&new)));

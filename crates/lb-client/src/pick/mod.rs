@@ -1,6 +1,7 @@
 //! One instance out of the candidates. One file per way; `named` is the table.
 
 mod consistent_hash;
+mod hash_key;
 mod least_requests;
 mod peak_ewma;
 mod random;
@@ -11,6 +12,7 @@ use std::fmt;
 use http::HeaderMap;
 
 pub use consistent_hash::ConsistentHash;
+pub use hash_key::HashKey;
 pub use least_requests::LeastRequests;
 pub use peak_ewma::PeakEwma;
 pub use random::Random;

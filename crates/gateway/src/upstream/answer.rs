@@ -1,0 +1,181 @@
+//! The body of an answer on its way to the client. At its end the connection goes back, and the balancer hears of it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use wellspring_lb_client::{Balancer, Ended, InFlight, Instance};
+
+use super::body::Outgoing;
+use super::pool::{Connection, Origin};
+use super::wire::{Decoded, Decoder, Upload};
+
+/// A call to an instance that a balancer chose, which hears how it ended.
+#[derive(Debug)]
+pub struct Counted {
+    call: InFlight,
+    balancer: Arc<Balancer>,
+    instance: Instance,
+}
+
+impl Counted {
+    #[must_use]
+    pub fn begin(balancer: Arc<Balancer>, instance: Instance) -> Self {
+        Self { call: instance.load().begin(), balancer, instance }
+    }
+
+    /// `refused`: not even a connection came about.
+    pub fn end(self, ended: Ended, refused: bool) {
+        self.balancer.ended(self.call, &self.instance, ended, refused);
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Answer {
+    source: Source,
+    call: Option<(Counted, Ended)>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Came with its head; the connection is back already.
+    Whole(Bytes),
+    Coming(Coming),
+    Http2(Incoming),
+}
+
+/// A body that is still on its connection.
+#[derive(Debug)]
+struct Coming {
+    origin: Arc<Origin>,
+    connection: Option<Connection>,
+    decoder: Decoder,
+    /// What is still to be sent of the request.
+    upload: Option<(Upload, Outgoing)>,
+    keep: bool,
+}
+
+impl Answer {
+    /// The rest of an exchange whose head has come. `upload` is what is left to be sent.
+    pub(super) fn new(
+        origin: &Arc<Origin>,
+        mut connection: Connection,
+        mut decoder: Decoder,
+        upload: Option<(Upload, Outgoing)>,
+        keep: bool,
+    ) -> Self {
+        if upload.is_none()
+            && let Some(bytes) = connection.wire.whole(&mut decoder)
+        {
+            if keep {
+                origin.give_back(connection);
+            }
+            return Self { source: Source::Whole(bytes), call: None };
+        }
+        let coming =
+            Coming { origin: Arc::clone(origin), connection: Some(connection), decoder, upload, keep };
+        Self { source: Source::Coming(coming), call: None }
+    }
+
+    pub(super) fn http2(body: Incoming) -> Self {
+        Self { source: Source::Http2(body), call: None }
+    }
+
+    /// Tells the instance's load figures when the body has ended.
+    pub fn count(&mut self, call: Counted, ended: Ended) {
+        if self.is_end_stream() {
+            call.end(ended, false);
+        } else {
+            self.call = Some((call, ended));
+        }
+    }
+}
+
+impl Coming {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        if let Some((upload, body)) = &mut self.upload {
+            match connection.wire.poll_upload(upload, body, cx) {
+                Poll::Ready(Ok(())) => self.upload = None,
+                // The answer is on its way all the same; the connection ends with it.
+                Poll::Ready(Err(())) => (self.upload, self.keep) = (None, false),
+                Poll::Pending => {}
+            }
+        }
+        let frame = match ready!(connection.wire.poll_body(&mut self.decoder, cx)) {
+            Ok(Decoded::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Decoded::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Ok(Decoded::Over | Decoded::More) => None,
+            Err(error) => {
+                self.connection = None;
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        if frame.is_none() || self.decoder.is_over() {
+            self.finish();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn finish(&mut self) {
+        // An answer that came before the request was sent whole leaves a connection nobody else can use.
+        if let Some(connection) = self.connection.take()
+            && self.keep
+            && self.upload.is_none()
+        {
+            self.origin.give_back(connection);
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let polled = match &mut self.source {
+            Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Source::Coming(coming) => coming.poll_frame(cx),
+            Source::Http2(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+        };
+        let over = match &polled {
+            Poll::Pending => false,
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(_))) => self.is_end_stream(),
+            Poll::Ready(Some(Err(_))) => {
+                if let Some((call, _)) = self.call.take() {
+                    call.end(Ended::Failed, false);
+                }
+                true
+            }
+        };
+        if over && let Some((call, ended)) = self.call.take() {
+            call.end(ended, false);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Whole(bytes) => bytes.is_empty(),
+            Source::Coming(coming) => coming.connection.is_none() || coming.decoder.is_over(),
+            Source::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Coming(coming) => {
+                coming.decoder.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Source::Http2(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The head of an upstream's answer: status, headers, how its body ends, whether the connection goes on.
+//!
+//! Header values share the memory they were read into. What could be read two ways breaks the exchange.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::framing::{Chunk, Decoder};
+
+const MOST_HEADERS: usize = 128;
+
+/// A head.
+#[derive(Debug)]
+pub(in crate::upstream) struct Head {
+    pub(in crate::upstream) status: StatusCode,
+    pub(in crate::upstream) headers: HeaderMap,
+    pub(in crate::upstream) body: Decoder,
+    /// The connection may serve another request.
+    pub(in crate::upstream) keep: bool,
+    /// The upstream closes the connection after so much idleness (`Keep-Alive: timeout=`).
+    pub(in crate::upstream) patience: Option<Duration>,
+}
+
+/// The first byte after the empty line that ends a head; lines may end with a bare LF.
+pub(super) fn end_of_lines(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..) {
+        Some([b'\n', ..]) => Some(at + 2),
+        Some([b'\r', b'\n', ..]) => Some(at + 3),
+        _ => None,
+    })
+}
+
+/// Takes a head from the bytes, if it is there whole.
+pub(super) fn take(inbox: &mut BytesMut, method: &Method) -> Result<Option<Head>, &'static str> {
+    let Some(end) = end_of_lines(inbox) else { return Ok(None) };
+    let bytes = inbox.split_to(end).freeze();
+    let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let outcome =
+        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, &bytes, &mut room);
+    match outcome {
+        Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return Err("too many headers"),
+        _ => return Err("malformed head of the answer"),
+    }
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("malformed status")?;
+    let headers = collect(parsed.headers, &bytes)?;
+    let (http11, mut keep) = (parsed.version == Some(1), parsed.version == Some(1));
+    for token in headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b',')) {
+        let token = token.trim_ascii();
+        keep = (keep || token.eq_ignore_ascii_case(b"keep-alive")) && !token.eq_ignore_ascii_case(b"close");
+    }
+    let patience = patience(&headers);
+    let mut head = Head { status, headers, body: Decoder::NOTHING, keep, patience };
+    head.frame(method, http11)?;
+    Ok(Some(head))
+}
+
+impl Head {
+    fn frame(&mut self, method: &Method, http11: bool) -> Result<(), &'static str> {
+        let bare = method == Method::HEAD
+            || self.status.is_informational()
+            || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if bare {
+            return Ok(());
+        }
+        let mut encodings = self.headers.get_all(TRANSFER_ENCODING).iter();
+        if let Some(encoding) = encodings.next() {
+            if !http11 || encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked")
+            {
+                return Err("transfer encoding that is not understood");
+            }
+            // Two lengths: the chunks count, and nobody relies on what comes behind them.
+            if self.headers.remove(CONTENT_LENGTH).is_some() {
+                self.keep = false;
+            }
+            self.body = Decoder::Chunked(Chunk::Size);
+            return Ok(());
+        }
+        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
+        let Some(first) = lengths.next() else {
+            self.body = Decoder::Close;
+            self.keep = false;
+            return Ok(());
+        };
+        if lengths.any(|other| other != first) {
+            return Err("two different content lengths");
+        }
+        self.body = Decoder::Length(number(first.as_bytes()).ok_or("malformed content length")?);
+        Ok(())
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0_u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
+}
+
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn collect(lines: &[httparse::Header<'_>], bytes: &Bytes) -> Result<HeaderMap, &'static str> {
+    let mut headers = HeaderMap::with_capacity(lines.len() + 2);
+    for line in lines {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| "malformed header name")?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value))
+            .map_err(|_| "malformed header value")?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// Trailers: header lines up to the empty one. Those that frame or route a message are dropped.
+pub(super) fn trailers(bytes: &Bytes) -> Result<HeaderMap, &'static str> {
+    let mut room = [httparse::EMPTY_HEADER; 64];
+    match httparse::parse_headers(bytes, &mut room) {
+        Ok(httparse::Status::Complete((length, lines))) if length == bytes.len() => {
+            let mut headers = collect(lines, bytes)?;
+            for name in
+                [CONTENT_LENGTH, TRANSFER_ENCODING, http::header::HOST, CONNECTION, http::header::TRAILER]
+            {
+                headers.remove(name);
+            }
+            Ok(headers)
+        }
+        _ => Err("malformed trailers"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str, method: Method) -> Result<Option<Head>, &'static str> {
+        take(&mut BytesMut::from(text), &method)
+    }
+
+    #[test]
+    fn how_a_body_ends() {
+        let chunked = Decoder::Chunked(Chunk::Size);
+        let table = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Method::GET, Decoder::Length(5), true),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nContent-Length: 5\r\n\r\n",
+                Method::GET,
+                Decoder::Length(5),
+                true,
+            ),
+            ("HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", Method::GET, chunked, true),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+                Method::GET,
+                chunked,
+                false,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, close\r\n\r\n",
+                Method::GET,
+                Decoder::Length(5),
+                false,
+            ),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", Method::GET, Decoder::Length(5), false),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+                Method::GET,
+                Decoder::Length(5),
+                true,
+            ),
+            ("HTTP/1.1 200 OK\n\n", Method::GET, Decoder::Close, false),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Method::HEAD, Decoder::NOTHING, true),
+            ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Method::GET, Decoder::NOTHING, true),
+            ("HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n", Method::GET, Decoder::NOTHING, true),
+        ];
+        for (text, method, body, keep) in table {
+            let head = head(text, method).unwrap().unwrap();
+            assert_eq!((head.body, head.keep), (body, keep), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ambiguous_and_malformed_heads_are_refused() {
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+            "HTTP/2 200 OK\r\n\r\n",
+            "hello\r\n\r\n",
+        ] {
+            assert!(head(text, Method::GET).is_err(), "{text:?}");
+        }
+        assert!(head("HTTP/1.1 200 OK\r\nA: b\r\n", Method::GET).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_announced_patience_is_seen() {
+        let text = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(head(text, Method::GET).unwrap().unwrap().patience, Some(Duration::from_secs(5)));
+    }
+}

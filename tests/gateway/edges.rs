@@ -1,0 +1,151 @@
+//! Peers that misbehave: slow ones, silent ones, those who hang up. Memory stays bounded, nobody else notices, and the log
+//! says what went wrong with whom.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use wellspring_test_support::http1::{self, Request};
+use wellspring_test_support::{Launch, long, poll, port};
+
+use crate::caller::{Caller, Load};
+use crate::upstream::{Manners, Upstream};
+
+fn one_route(port: u16) -> String {
+    format!(
+        "spring.cloud.gateway.routes:\n- id: all\n  uri: http://127.0.0.1:{port}\n  predicates: [Path=/**]\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_an_upstream_that_hangs_up_after_each_answer_causes_no_error() {
+    let upstream = Upstream::start(Manners { hangs_up: true, ..Manners::default() });
+    let gateway = Launch::new("wellspring-gateway").yaml(&one_route(upstream.port)).start_async().await;
+    // One GET caller: what may be repeated is repeated; sends of POST race with the hang-up by nature.
+    let load = Load::start(gateway.port(), 1, "/a", 0);
+    tokio::time::sleep(long::time(Duration::from_secs(2), Duration::from_secs(30))).await;
+    let tally = load.finish().await;
+    assert_eq!(tally.failed, [], "of {}", tally.sent);
+    assert!(tally.sent > 20, "{}", tally.sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_upstream_and_slow_clients_hold_up_nobody_else() {
+    let slow = Upstream::start(Manners { pause: Duration::from_millis(400), ..Manners::default() });
+    let quick = Upstream::start(Manners::default());
+    let yaml = format!(
+        "server.tomcat.connection-timeout: 2s\nspring.cloud.gateway.routes:\n- id: slow\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/slow]\n- id: quick\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/quick]\n",
+        slow.port, quick.port
+    );
+    let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start_async().await;
+    let port = gateway.port();
+    // Heads that never end, a byte at a time, and bodies that stop half way.
+    let dribblers: Vec<_> = (0..200)
+        .map(|number| {
+            let start = if number % 2 == 0 {
+                "GET /quick HTTP/1.1\r\nHost: h\r\nX-Slow: "
+            } else {
+                "POST /quick HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf"
+            };
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            stream.write_all(start.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let load = Load::start(port, 8, "/quick", 1000);
+    let waiting: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(async move { Caller::new(port).call("GET", "/slow", b"").await.unwrap().0 }))
+        .collect();
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    assert_eq!(load.finish().await.failed, []);
+    // Those who have not finished their head within the time are sent away.
+    for (number, mut stream) in dribblers.into_iter().enumerate().filter(|(number, _)| number % 2 == 0) {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        assert!(
+            read.is_ok() || !matches!(read.unwrap_err().kind(), std::io::ErrorKind::WouldBlock),
+            "{number}"
+        );
+    }
+    assert!(!gateway.log().contains("exchange failed"), "{}", gateway.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_idle_connections_cost_bounded_memory() {
+    let upstream = Upstream::start(Manners::default());
+    let yaml = format!("server.tomcat.max-connections: 20000\n{}", one_route(upstream.port));
+    let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start_async().await;
+    let before = gateway.resident_kib().unwrap();
+    let count = long::cases(1_000, 10_000);
+    let mut callers: Vec<Caller> = (0..count).map(|_| Caller::new(gateway.port())).collect();
+    for caller in &mut callers {
+        assert_eq!(caller.call("GET", "/a", b"").await.unwrap().0, 200);
+    }
+    let after = gateway.resident_kib().unwrap();
+    let each = (after - before) as f64 / count as f64;
+    println!(
+        "{count} idle connections: {} MiB before, {} MiB after, {each:.1} KiB each",
+        before >> 10,
+        after >> 10
+    );
+    assert!(each < 24.0, "{each} KiB for each idle connection");
+    assert_eq!(Caller::new(gateway.port()).call("GET", "/a", b"").await.unwrap().0, 200);
+    // All of them still work.
+    for caller in callers.iter_mut().step_by(97) {
+        assert_eq!(caller.call("GET", "/a", b"").await.unwrap().0, 200);
+    }
+}
+
+#[test]
+fn half_closed_sockets_leave_nothing_behind() {
+    let upstream = Upstream::start(Manners { pause: Duration::from_millis(50), ..Manners::default() });
+    let gateway = Launch::new("wellspring-gateway").yaml(&one_route(upstream.port)).start();
+    for _ in 0..100 {
+        let answer = http1::exchange_all(gateway.port(), b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        // A caller who closed his side counts as gone, as in the original: the whole answer, or nothing.
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let sockets = || {
+        std::fs::read_dir(format!("/proc/{}/fd", gateway.id()))
+            .unwrap()
+            .flatten()
+            .filter(|file| {
+                std::fs::read_link(file.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+            })
+            .count()
+    };
+    poll::until("the sockets are closed", Duration::from_secs(10), || sockets() < 20);
+    assert_eq!(http1::get(gateway.port(), "/a").unwrap().status, 200);
+    assert!(!gateway.log().contains("exchange failed"), "{}", gateway.log());
+}
+
+#[test]
+fn failures_name_upstream_and_phase_in_the_log() {
+    let slow = Upstream::start(Manners { pause: Duration::from_secs(5), ..Manners::default() });
+    let nobody = port::free();
+    let yaml = format!(
+        "spring.cloud.gateway.routes:\n- id: refused\n  uri: http://127.0.0.1:{nobody}\n  predicates: [Path=/refused]\n- id: late\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/late]\n  metadata: {{response-timeout: 200}}\n- id: empty\n  uri: lb://nothing-there\n  predicates: [Path=/empty]\n",
+        slow.port
+    );
+    let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start();
+    let late = format!("127.0.0.1:{}", slow.port);
+    let refused = format!("127.0.0.1:{nobody}");
+    for (path, status, phase, upstream) in [
+        ("/refused", 500, "connect", refused.as_str()),
+        ("/late", 504, "response", &late),
+        ("/empty", 503, "balance", "nothing-there"),
+    ] {
+        assert_eq!(Request::new("GET", path).send(gateway.port()).unwrap().status, status);
+        let log = gateway.log();
+        let told =
+            log.lines().find(|line| line.contains("exchange failed") && line.contains(path)).unwrap_or("");
+        assert!(
+            told.contains(&format!("phase=\"{phase}\"")) && told.contains(upstream),
+            "{path}: no line with {phase} and {upstream} in\n{log}"
+        );
+    }
+}

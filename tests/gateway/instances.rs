@@ -1,0 +1,106 @@
+//! Instances behind `lb://`, through a real registry: leaving in good order costs nothing, a sudden death next to nothing.
+
+use std::time::Duration;
+
+use serde_json::json;
+use wellspring_test_support::http1::Request;
+use wellspring_test_support::{Daemon, Launch, poll};
+
+use crate::caller::Load;
+use crate::upstream::{Manners, Upstream};
+
+struct Platform {
+    registry: Daemon,
+    gateway: Daemon,
+}
+
+impl Platform {
+    fn start(instances: &[&Upstream]) -> Self {
+        let registry = Launch::new("wellspring-registry").start();
+        for instance in instances {
+            register(&registry, instance.port);
+        }
+        let yaml = format!(
+            "eureka.client:\n  service-url.defaultZone: {}\n  registry-fetch-interval-seconds: 1\n  register-with-eureka: false\nspring.cloud.gateway.routes:\n- id: orders\n  uri: lb://orders\n  predicates: [Path=/**]\n",
+            registry.url("/eureka/")
+        );
+        let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start();
+        poll::until("the gateway knows the instances", Duration::from_secs(20), || {
+            Request::new("GET", "/x").send(gateway.port()).is_ok_and(|reply| reply.status == 200)
+        });
+        Self { registry, gateway }
+    }
+}
+
+fn id(port: u16) -> String {
+    format!("127.0.0.1:orders:{port}")
+}
+
+fn register(registry: &Daemon, port: u16) {
+    let instance = json!({"instance": {"instanceId": id(port), "hostName": "127.0.0.1", "app": "ORDERS",
+        "ipAddr": "127.0.0.1", "status": "UP", "vipAddress": "orders", "port": {"$": port, "@enabled": "true"},
+        "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"}}});
+    let reply = Request::new("POST", "/eureka/apps/ORDERS").json(&instance).send(registry.port()).unwrap();
+    assert_eq!(reply.status, 204);
+}
+
+fn deregister(registry: &Daemon, port: u16) {
+    let path = format!("/eureka/apps/ORDERS/{}", id(port));
+    assert_eq!(Request::new("DELETE", &path).send(registry.port()).unwrap().status, 200);
+}
+
+/// No request for a while: whoever knew the instance has heard that it left.
+fn until_quiet(upstream: &Upstream) {
+    let mut last = (upstream.requests(), std::time::Duration::ZERO);
+    poll::until("requests cease", Duration::from_secs(20), || {
+        let now = upstream.requests();
+        last = if now == last.0 { (now, last.1 + Duration::from_millis(25)) } else { (now, Duration::ZERO) };
+        last.1 >= Duration::from_millis(750)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_a_rolling_restart_fails_no_request() {
+    let mut instances: Vec<Upstream> = (0..3).map(|_| Upstream::start(Manners::default())).collect();
+    let platform = Platform::start(&instances.iter().collect::<Vec<_>>());
+    let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
+    for _ in 0..3 {
+        let old = instances.remove(0);
+        let port = old.port;
+        deregister(&platform.registry, port);
+        until_quiet(&old);
+        old.drain();
+        drop(old);
+        instances.push(Upstream::on(port, Manners::default()));
+        register(&platform.registry, port);
+        let new = instances.last().unwrap();
+        poll::until("the new instance works", Duration::from_secs(40), || new.requests() > 0);
+    }
+    let tally = load.finish().await;
+    assert_eq!(tally.failed, [], "of {} requests; {}", tally.sent, platform.gateway.log());
+    println!("three instances restarted under {} requests: nothing failed", tally.sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_a_killed_instance_costs_only_what_was_sent_and_is_not_safe_to_repeat() {
+    let mut instances: Vec<Upstream> = (0..3).map(|_| Upstream::start(Manners::default())).collect();
+    let platform = Platform::start(&instances.iter().collect::<Vec<_>>());
+    let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
+    let before = load.sent();
+    poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 200);
+    let killed = instances.remove(0);
+    let port = killed.port;
+    drop(killed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Whoever listens there now is a stranger: the registry still has the instance, the gateway must know better.
+    let stranger = Upstream::on(port, Manners::default());
+    let before = load.sent();
+    poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 500);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stranger.requests(), 0, "requests went to the dead instance");
+    let tally = load.finish().await;
+    let gets = tally.failed.iter().filter(|(method, _)| *method == "GET").count();
+    // At most one request per connection was on its way; four callers send POST.
+    assert!(gets == 0 && tally.failed.len() <= 4, "{:?} of {}", tally.failed, tally.sent);
+    println!("one of three killed under {} requests: failed {:?}", tally.sent, tally.failed);
+}

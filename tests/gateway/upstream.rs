@@ -1,0 +1,118 @@
+//! An HTTP/1.1 upstream whose manners are chosen: echoes bodies, counts requests, closes, dawdles, dies.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// What an upstream does beside answering.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// Waits before it answers.
+    pub(crate) pause: Duration,
+    /// Hangs up after each answer, without having said so.
+    pub(crate) hangs_up: bool,
+}
+
+/// Dropping it is its sudden death: the port is closed, open connections are reset.
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
+    requests: Arc<AtomicUsize>,
+    draining: Arc<AtomicBool>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    manners: Manners,
+    requests: Arc<AtomicUsize>,
+    draining: Arc<AtomicBool>,
+}
+
+impl Upstream {
+    pub(crate) fn start(manners: Manners) -> Self {
+        Self::on(0, manners)
+    }
+
+    pub(crate) fn on(port: u16, manners: Manners) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (requests, draining) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let shared =
+            Arc::new(Shared { manners, requests: Arc::clone(&requests), draining: Arc::clone(&draining) });
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(stopped.run_until_cancelled(accept(listener, shared)));
+        });
+        Self { port, requests, draining, stop, thread: Some(thread) }
+    }
+
+    /// How many requests have arrived.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Relaxed)
+    }
+
+    /// From now on each answer says that the connection ends.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    while let Ok((stream, _)) = listener.accept().await {
+        stream.set_nodelay(true).ok();
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { converse(stream, &shared).await.ok() });
+    }
+}
+
+async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut buffer = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+        };
+        shared.requests.fetch_add(1, Relaxed);
+        let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        while buffer.len() < head + length {
+            if stream.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(shared.manners.pause).await;
+        let draining = shared.draining.load(Relaxed);
+        let close = if draining { "Connection: close\r\n" } else { "" };
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{close}\r\n").into_bytes();
+        answer.extend_from_slice(&buffer[head..head + length]);
+        stream.write_all(&answer).await?;
+        buffer.drain(..head + length);
+        if draining || shared.manners.hangs_up {
+            return Ok(());
+        }
+    }
+}
