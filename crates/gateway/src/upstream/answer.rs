@@ -45,7 +45,7 @@ pub struct Answer {
 enum Source {
     /// Came with its head; the connection is back already.
     Whole(Bytes),
-    Coming(Coming),
+    Coming(Box<Coming>),
     Http2(Incoming),
 }
 
@@ -79,7 +79,7 @@ impl Answer {
         }
         let coming =
             Coming { origin: Arc::clone(origin), connection: Some(connection), decoder, upload, keep };
-        Self { source: Source::Coming(coming), call: None }
+        Self { source: Source::Coming(Box::new(coming)), call: None }
     }
 
     pub(super) fn http2(body: Incoming) -> Self {

@@ -114,13 +114,10 @@ impl Wire {
     fn poll_head(&mut self, method: &http::Method, cx: &mut Context<'_>) -> Poll<Result<Head, Ended>> {
         loop {
             while !self.inbox.is_empty() {
-                match response::take(&mut self.inbox, method) {
+                match response::take(&mut self.inbox, method, self.longest_head) {
                     // Interim answers concern this hop only.
                     Ok(Some(head)) if head.status.is_informational() && head.status != 101 => {}
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                    Ok(None) if self.inbox.len() > self.longest_head => {
-                        return failed("head of the answer too long");
-                    }
                     Ok(None) => break,
                     Err(reason) => return failed(reason),
                 }

@@ -35,8 +35,16 @@ pub(super) fn end_of_lines(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Takes a head from the bytes, if it is there whole.
-pub(super) fn take(inbox: &mut BytesMut, method: &Method) -> Result<Option<Head>, &'static str> {
-    let Some(end) = end_of_lines(inbox) else { return Ok(None) };
+pub(super) fn take(
+    inbox: &mut BytesMut,
+    method: &Method,
+    longest: usize,
+) -> Result<Option<Head>, &'static str> {
+    let end = end_of_lines(inbox);
+    if end.unwrap_or(inbox.len()) > longest {
+        return Err("head of the answer too long");
+    }
+    let Some(end) = end else { return Ok(None) };
     let bytes = inbox.split_to(end).freeze();
     let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut parsed = httparse::Response::new(&mut []);
@@ -143,7 +151,7 @@ mod tests {
     use super::*;
 
     fn head(text: &str, method: Method) -> Result<Option<Head>, &'static str> {
-        take(&mut BytesMut::from(text), &method)
+        take(&mut BytesMut::from(text), &method, 8 << 10)
     }
 
     #[test]
