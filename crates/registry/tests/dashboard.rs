@@ -65,6 +65,24 @@ async fn the_page_has_the_originals_sections_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warning_tells_the_state_of_self_preservation() {
+    // Nobody has renewed yet, which is below the threshold. As an emergency it counts only some time after the start.
+    let fresh = Started::plain().await;
+    fresh.register(instance("FOO", "i1")).await;
+    assert!(!page(&fresh, "/").await.1.contains("EMERGENCY!"));
+    let settled = Started::with(&[("eureka.server.wait-time-in-ms-when-sync-empty", &1)]).await;
+    settled.register(instance("FOO", "i1")).await;
+    settled.until("the emergency", async || page(&settled, "/").await.1.contains("EMERGENCY!")).await;
+    let off = Started::with(&[("eureka.server.enable-self-preservation", &false)]).await;
+    off.register(instance("FOO", "i1")).await;
+    let text = page(&off, "/").await.1;
+    assert!(
+        text.contains("RENEWALS ARE LESSER THAN THE THRESHOLD. THE SELF PRESERVATION MODE IS TURNED OFF.")
+    );
+    assert!(text.contains("Leases end on time: self-preservation is off."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_history_has_the_newest_first() {
     let node = Started::plain().await;
     node.register(instance("FOO", "i1")).await;
