@@ -1,7 +1,7 @@
 //! Spring applications and ours on one bus: an unchanged Spring service follows what our daemon and our config server send, a Rust
 //! service follows a Spring Cloud Config server.
 //!
-//! Over RabbitMQ, and over Kafka; `spring-bus/` is the Spring side, started twice: as a service and as a config server with `/monitor`.
+//! Over RabbitMQ; `spring-bus/` is the Spring side, started twice: as a service and as a config server with `/monitor`.
 //! Needs RabbitMQ, a JDK and Maven; without them it says so and is left out (in CI it fails).
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wellspring_test_support::broker::Rabbit;
 use wellspring_test_support::http1::{self, Request};
-use wellspring_test_support::kafka::Kafka;
 use wellspring_test_support::{Daemon, Launch, Repository, long, poll, spring, tools};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -218,43 +217,4 @@ fn rust_follows_the_spring_config_server(platform: &mut Platform) {
     assert_eq!(set.send(platform.spring_config.port()).unwrap().status, 204);
     poll::until("the Rust service takes values", SOON, || platform.warehouse() == "Hoorn");
     platform.acknowledged(ENVIRONMENT, "inventory:");
-}
-
-/// The same over Kafka: each side applies and acknowledges what the other sends.
-#[test]
-fn spring_and_rust_applications_share_a_bus_on_kafka() {
-    let Some(kafka) = Kafka::start("spring_and_rust_applications_share_a_bus_on_kafka") else { return };
-    let bus = Launch::new("wellspring-bus")
-        .yaml(&format!("{ALONE}spring.application.name: the-bus\n"))
-        .var("SPRING_KAFKA_BOOTSTRAPSERVERS", kafka.address())
-        .var("SPRING_CLOUD_BUS_TRACE_ENABLED", "true")
-        .start();
-    let greeter = spring::launch(&spring::jar_of("tests/interop/spring-bus", "bus-app"))
-        .var("SPRING_PROFILES_ACTIVE", "service,kafka")
-        .var("GREETING", "Hello")
-        .var("SPRING_CLOUD_BUS_ID", "greeter:1:spring")
-        .var("SPRING_KAFKA_BOOTSTRAPSERVERS", kafka.address())
-        .start();
-    let board = |path: &str| http1::get(bus.port(), path).unwrap().json();
-    let set = Request::new("POST", "/actuator/busenv/greeter")
-        .json(&json!({"name": "greeting", "value": "over Kafka"}));
-    assert_eq!(set.send(bus.port()).unwrap().status, 204);
-    poll::until("Spring has the value", SOON, || {
-        http1::get(greeter.port(), "/now").unwrap().text() == "over Kafka"
-    });
-    poll::until("its ack is on the board", SOON, || {
-        by(&board("/actuator/busacks")["events"][0], "greeter:1:spring")
-    });
-    // A bean has it after a refresh, whoever sends that.
-    post(&bus, "/actuator/busrefresh/greeter");
-    poll::until("Spring's bean has it", SOON, || {
-        http1::get(greeter.port(), "/greeting").unwrap().text() == "over Kafka"
-    });
-    post(&greeter, "/actuator/busrefresh");
-    poll::until("both have acknowledged what Spring has sent", SOON, || {
-        let event = board("/actuator/busacks")["events"][0].clone();
-        event["origin"] == "greeter:1:spring" && by(&event, "greeter:1:spring") && by(&event, "the-bus:")
-    });
-    let trace = board("/actuator/bustrace").to_string();
-    assert!(trace.contains("spring.cloud.bus.sent") && trace.contains("greeter:1:spring"), "{trace}");
 }
