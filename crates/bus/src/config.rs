@@ -140,8 +140,9 @@ impl Own {
     /// What `auto` stands for.
     pub fn choice(&self, env: &Environment) -> Result<Choice, Problem> {
         let rabbit = env.contains("spring.rabbitmq");
-        let kafka =
-            ["spring.kafka", "spring.cloud.stream.kafka.binder"].iter().any(|prefix| env.contains(prefix));
+        // An application may have a Kafka for other things.
+        let kafka = cfg!(feature = "kafka")
+            && ["spring.kafka", "spring.cloud.stream.kafka.binder"].iter().any(|prefix| env.contains(prefix));
         // A binder of another name is configured elsewhere, and says nothing.
         let binder = env.get("spring.cloud.stream.default-binder");
         let binder = binder.as_deref().filter(|name| matches!(*name, "rabbit" | "kafka"));
