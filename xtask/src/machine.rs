@@ -144,8 +144,12 @@ fn is_there(program: &str) -> bool {
     }
 }
 
-/// Where a program is, by PATH.
+/// Where a program is, by PATH. In a path of its own one part may be `*`.
 pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
+    if let Some((before, after)) = program.split_once("/*/") {
+        let entries = std::fs::read_dir(before).ok()?.flatten();
+        return entries.map(|entry| entry.path().join(after)).filter(|path| path.is_file()).max();
+    }
     if program.contains('/') {
         return Some(program.into()).filter(|path: &std::path::PathBuf| path.exists());
     }

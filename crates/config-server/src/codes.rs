@@ -45,6 +45,26 @@ pub const CODES: &[Code] = &[
         "host-key and host-key-algorithm of a repository belong together.",
     ),
     code(
+        "WS-1430",
+        "Redis settings cannot be used",
+        "spring.data.redis of the redis backend: host, port, username, password, database and url are read, TLS too; sentinels and clusters are not offered.",
+    ),
+    code(
+        "WS-1431",
+        "database settings cannot be used",
+        "The jdbc backend takes spring.datasource.url, a jdbc:postgresql://, jdbc:mysql:// or jdbc:mariadb:// address, with username and password. The message says which part it cannot use.",
+    ),
+    code(
+        "WS-1432",
+        "Vault settings cannot be used",
+        "The vault backend signs in with a token (spring.cloud.config.server.vault.token, or the client's X-Config-Token) or with authentication: TOKEN, APPROLE, KUBERNETES or CERT. The message names the setting.",
+    ),
+    code(
+        "WS-1433",
+        "Subversion settings cannot be used",
+        "The svn backend needs spring.cloud.config.server.svn.uri (svn, svn+ssh, http, https or file) and the program svn.",
+    ),
+    code(
         "WS-1420",
         "key cannot be read",
         "encrypt.key begins like a PEM private key but is none. A symmetric key is any text; an RSA key is a whole PEM block.",

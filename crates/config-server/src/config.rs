@@ -35,6 +35,11 @@ pub struct Settings {
     pub bootstrap: bool,
     pub git: Git,
     pub native: Native,
+    /// Bound by the backends themselves, with what they do not know told by them.
+    pub redis: IgnoredAny,
+    pub jdbc: IgnoredAny,
+    pub vault: IgnoredAny,
+    pub svn: IgnoredAny,
     /// `monitor.<sender>.enabled`, which the bus crate reads.
     pub monitor: IgnoredAny,
     pub composite: Vec<Backend>,
@@ -127,7 +132,7 @@ pub struct Git {
 }
 
 /// A value that is never shown.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -219,6 +224,10 @@ impl Default for Settings {
             git: Git::default(),
             monitor: IgnoredAny,
             native: Native::default(),
+            redis: IgnoredAny,
+            jdbc: IgnoredAny,
+            vault: IgnoredAny,
+            svn: IgnoredAny,
             composite: Vec::new(),
             health: Health::default(),
         }

@@ -28,6 +28,7 @@ async fn component(server: &Server) -> Component {
             name: asked.name.clone().unwrap_or_default(),
             profiles: asked.profiles.clone().unwrap_or_default(),
             label: asked.label.clone(),
+            ..Query::default()
         };
         let mut shown = json!({"name": query.name, "profiles": query.profiles(), "label": query.label});
         match server.find(&query).await {

@@ -50,6 +50,7 @@ impl Server {
             name: name.replace("(_)", "/"),
             profiles: profiles.to_owned(),
             label: label.map(|label| label.replace("(_)", "/")),
+            token: None,
         })
     }
 

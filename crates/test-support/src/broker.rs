@@ -72,6 +72,15 @@ impl Redis {
         self.guard.kill();
     }
 
+    /// It accepts connections and answers nothing.
+    pub fn freeze(&self) {
+        self.guard.freeze();
+    }
+
+    pub fn thaw(&self) {
+        self.guard.thaw();
+    }
+
     /// After a crash: on the same port, with its data.
     pub fn restart(&mut self) {
         self.guard = Self::spawn(self.port, self.scratch.path());

@@ -18,6 +18,7 @@ pub mod binaries;
 pub mod broker;
 pub mod conformance;
 pub mod daemon;
+pub mod database;
 pub mod echo;
 pub mod eureka;
 pub mod fault;
@@ -31,6 +32,7 @@ pub mod poll;
 pub mod port;
 pub mod process;
 pub mod spring;
+pub mod subversion;
 pub mod tools;
 
 pub use daemon::{Daemon, Launch};

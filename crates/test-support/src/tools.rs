@@ -12,8 +12,12 @@ pub fn root() -> PathBuf {
     own.ancestors().nth(2).unwrap_or(own).to_owned()
 }
 
-/// Where a program is, by PATH.
+/// Where a program is, by PATH. In a path of its own one part may be `*`; the last by name is taken.
 pub fn find(program: &str) -> Option<PathBuf> {
+    if let Some((before, after)) = program.split_once("/*/") {
+        let entries = std::fs::read_dir(before).ok()?.flatten();
+        return entries.map(|entry| entry.path().join(after)).filter(|path| path.is_file()).max();
+    }
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(|path| path.exists());
     }

@@ -40,7 +40,7 @@ pub(super) async fn answer(
             None => Err(Failure::status(StatusCode::NOT_ACCEPTABLE)),
         };
     };
-    let query = server.query(name, profiles, label)?;
+    let query = server.query(name, profiles, label)?.asked_by(headers);
     if form == watch::KIND {
         return watch::answer(server, query).await;
     }

@@ -1,5 +1,6 @@
 //! `GET /[{label}/]{name}-{profiles}.{yml,yaml,properties,json}`: all sources as one document.
 
+use http::HeaderMap;
 use wellspring_daemon::Response;
 
 use super::Parameters;
@@ -13,6 +14,7 @@ use crate::server::{Server, lookup};
 
 pub(super) async fn answer(
     server: &Server,
+    headers: &HeaderMap,
     format: Format,
     name: &str,
     profiles: &str,
@@ -20,7 +22,7 @@ pub(super) async fn answer(
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
     let resolve = parameters.flag("resolvePlaceholders", true).map_err(Error::BadRequest)?;
-    let query = server.query(name, profiles, label)?;
+    let query = server.query(name, profiles, label)?.asked_by(headers);
     let found = server.find(&query).await?;
     let (mut text, bare) = render(format, &found, server.settings.strip_document_from_yaml)?;
     // The original forgets the placeholders of a document that is stripped.

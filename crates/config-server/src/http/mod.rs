@@ -74,7 +74,10 @@ async fn handle(server: &Arc<Server>, mount: &Mount, request: Request) -> Respon
             environment::answer(server, client, &headers, &name, &profiles, label.as_deref()).await
         }
         Route::Flat { format, name, profiles, label } if get => {
-            formats::answer(server, format, &name, &profiles, label.as_deref(), &query).await
+            formats::answer(server, &headers, format, &name, &profiles, label.as_deref(), &query).await
+        }
+        Route::Resource { .. } if !server.repository.has_files() => {
+            Err(reply::Failure::status(http::StatusCode::NOT_FOUND))
         }
         Route::Resource { name, profiles, label, path } if get => {
             resource::answer(server, &headers, &name, &profiles, label.as_deref(), &path, &query).await

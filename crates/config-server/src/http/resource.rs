@@ -52,7 +52,7 @@ async fn serve(
     path: &str,
     resolve: bool,
 ) -> Result<Response, Error> {
-    let query = server.query(name, profiles, label)?;
+    let query = server.query(name, profiles, label)?.asked_by(headers);
     let path = checked(path)?;
     let mut locations = server.repository.locations(&query).await?;
     if server.settings.reverse_location_order {

@@ -56,7 +56,8 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
 
 fn scalar_as(out: &mut Vec<u8>, scalar: &Scalar, pairs: bool) {
     match scalar {
-        Scalar::Null => out.extend_from_slice(b"\"\""),
+        // No file gives it: a column of a database, or a secret.
+        Scalar::Null => out.extend_from_slice(b"null"),
         Scalar::Text(text) => text_as(out, text, pairs),
         Scalar::Binary(bytes) => text_as(out, &STANDARD.encode(bytes), pairs),
         Scalar::Float(value) if !value.is_finite() => text_as(out, &scalar.to_string(), pairs),
@@ -134,7 +135,7 @@ mod tests {
             (Scalar::Float(f64::NEG_INFINITY), "\"-Infinity\""),
             (Scalar::Float(1e10), "1.0E10"),
             (Scalar::Binary(vec![0, 255]), "\"AP8=\""),
-            (Scalar::Null, "\"\""),
+            (Scalar::Null, "null"),
         ] {
             assert_eq!(dump(&Tree::Leaf(scalar)), expected);
         }

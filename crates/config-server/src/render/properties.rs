@@ -1,5 +1,7 @@
 //! `key: value` lines. Nothing is escaped: values with line breaks spill over, as in the original.
 
+use wellspring_properties::Scalar;
+
 use super::merge::Merged;
 
 /// No line break at the end.
@@ -11,7 +13,10 @@ pub(crate) fn dump(merged: &Merged<'_>) -> String {
         }
         out.push_str(key);
         out.push_str(": ");
-        out.push_str(&value.to_string());
+        match value {
+            Scalar::Null => out.push_str("null"),
+            value => out.push_str(&value.to_string()),
+        }
     }
     out
 }

@@ -131,7 +131,7 @@ impl Emitter {
 
     fn leaf(&mut self, scalar: &Scalar, place: Place) {
         match scalar {
-            Scalar::Null => self.text("", place),
+            Scalar::Null => self.scalar("null", Style::Plain, place),
             Scalar::Text(text) => self.text(text, place),
             Scalar::Bool(_) | Scalar::Int(_) | Scalar::BigInt(_) => {
                 self.scalar(&scalar.to_string(), Style::Plain, place)

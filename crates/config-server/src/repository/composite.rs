@@ -57,6 +57,10 @@ impl Repository for Composite {
         })
     }
 
+    fn has_files(&self) -> bool {
+        self.members.iter().any(|member| member.has_files())
+    }
+
     fn start(&self) -> BoxFuture<'_, Result<(), Problem>> {
         Box::pin(async {
             for member in &self.members {

@@ -2,7 +2,15 @@
 
 pub(crate) mod composite;
 pub(crate) mod git;
+#[cfg(feature = "jdbc")]
+mod jdbc;
 pub(crate) mod native;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "svn")]
+mod svn;
+#[cfg(feature = "vault")]
+mod vault;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +21,7 @@ use wellspring_daemon::Context;
 use wellspring_properties::{Environment, Problem};
 use wellspring_wire::Millis;
 
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::error::Error;
 use crate::news::News;
 use crate::pins::Pins;
@@ -31,6 +39,8 @@ pub(crate) struct Query {
     pub(crate) profiles: String,
     /// A comma list; `None`: the backend's default.
     pub(crate) label: Option<String>,
+    /// `X-Config-Token` of this very request, for backends that ask a store in the client's name.
+    pub(crate) token: Option<Secret>,
 }
 
 /// What a backend has.
@@ -86,6 +96,11 @@ pub(crate) trait Repository: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it holds files that are served as text. Without any there is no such endpoint.
+    fn has_files(&self) -> bool {
+        true
+    }
+
     /// How up to date copies of remotes are.
     fn freshness(&self) -> Vec<Freshness> {
         Vec::new()
@@ -112,10 +127,42 @@ impl Parts<'_> {
     }
 }
 
+/// Settings of a backend; keys that nothing reads are told in the log.
+#[cfg(any(feature = "redis", feature = "jdbc", feature = "vault", feature = "svn"))]
+fn settings<T: serde::de::DeserializeOwned>(parts: &Parts<'_>) -> Result<T, Problem> {
+    let (settings, unknown) = parts.env().bind_checked(&parts.prefix);
+    for problem in unknown {
+        tracing::warn!("{}", problem.line());
+    }
+    settings
+}
+
 type Build = fn(&Parts<'_>) -> Result<Arc<dyn Repository>, Problem>;
 
-/// Name in `composite[].type` and as an active profile, and its builder.
-const KINDS: &[(&str, Build)] = &[("git", git::build), ("native", native::build)];
+/// A kind of backend.
+struct Kind {
+    /// In `composite[].type`, and where its settings stand.
+    name: &'static str,
+    /// The profile that switches it on.
+    profile: &'static str,
+    /// Place among the active ones when the settings give none.
+    order: i32,
+    build: Build,
+}
+
+/// Those of equal order stand as they are listed here, which is the original's order.
+const KINDS: &[Kind] = &[
+    #[cfg(feature = "jdbc")]
+    Kind { name: "jdbc", profile: "jdbc", order: i32::MAX - 10, build: jdbc::build },
+    #[cfg(feature = "vault")]
+    Kind { name: "vault", profile: "vault", order: i32::MAX, build: vault::build },
+    #[cfg(feature = "svn")]
+    Kind { name: "svn", profile: "subversion", order: i32::MAX, build: svn::build },
+    Kind { name: "native", profile: "native", order: i32::MAX, build: native::build },
+    Kind { name: "git", profile: "git", order: i32::MAX, build: git::build },
+    #[cfg(feature = "redis")]
+    Kind { name: "redis", profile: "redis", order: i32::MAX, build: redis::build },
+];
 
 /// The backend that the settings name: `composite`, the active profiles, else git.
 pub(crate) fn build(
@@ -146,11 +193,13 @@ pub(crate) fn build(
         }
     } else {
         let mut ranked = Vec::new();
-        for (name, build) in KINDS.iter().filter(|(name, _)| active.iter().any(|profile| profile == name)) {
-            let prefix = format!("{top}.{name}");
-            // Unset is last.
+        for kind in KINDS.iter().filter(|kind| active.iter().any(|profile| profile == kind.profile)) {
+            let prefix = format!("{top}.{}", kind.name);
+            if context.env.get_as::<bool>(&format!("{prefix}.enabled"))? == Some(false) {
+                continue;
+            }
             let order: Option<i32> = context.env.get_as(&format!("{prefix}.order"))?;
-            ranked.push((order.unwrap_or(i32::MAX), *build, prefix));
+            ranked.push((order.unwrap_or(kind.order), kind.build, prefix));
         }
         ranked.sort_by_key(|(order, ..)| *order);
         for (_, build, prefix) in ranked {
@@ -167,11 +216,11 @@ pub(crate) fn build(
 }
 
 fn kind(name: &str) -> Option<Build> {
-    KINDS.iter().find(|(known, _)| *known == name).map(|(_, build)| *build)
+    KINDS.iter().find(|kind| kind.name == name).map(|kind| kind.build)
 }
 
 fn unknown(context: &Context, prefix: &str, found: &str) -> Problem {
-    let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     Problem::new("WS-1410", format!("{prefix}.type is no kind of backend that this server has"))
         .at(context.env.origin(&format!("{prefix}.type")))
         .found(found)
@@ -179,6 +228,13 @@ fn unknown(context: &Context, prefix: &str, found: &str) -> Problem {
 }
 
 impl Query {
+    /// With the token that the client sends along.
+    pub(crate) fn asked_by(mut self, headers: &http::HeaderMap) -> Self {
+        let token = headers.get("x-config-token").and_then(|value| value.to_str().ok());
+        self.token = token.filter(|token| !token.is_empty()).map(|token| Secret(token.to_owned()));
+        self
+    }
+
     pub(crate) fn applications(&self) -> Vec<&str> {
         list(&self.name)
     }

@@ -83,6 +83,23 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
+    /// A source that is no file: decrypted as files are, `place` names it in complaints.
+    pub(crate) fn of(&self, entries: IndexMap<String, Entry>, place: &str) -> Arc<Document> {
+        let entries = match &self.decryptor {
+            Some(decryptor) => decryptor.decrypt(entries, place),
+            None => entries,
+        };
+        let json = object(&entries, false);
+        Arc::new(Document {
+            number: None,
+            activation: Activation::Always,
+            includes: Vec::new(),
+            json_with_origins: json.clone(),
+            json,
+            entries,
+        })
+    }
+
     /// Keeps about `limit` bytes of parsed files.
     pub(crate) fn new(limit: usize, decryptor: Option<Arc<Decryptor>>) -> Self {
         Self { parsed: Cache::new(limit), decryptor }

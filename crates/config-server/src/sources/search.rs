@@ -206,8 +206,10 @@ impl Location {
         match (&self.naming, number) {
             (Naming::Git { uri }, None) => format!("{uri}/{path}"),
             (Naming::Git { uri }, Some(number)) => {
-                let shown = self.files.shown(path);
-                format!("{uri}/Config resource 'file [{shown}' via location '' (document #{number})")
+                let (shown, directory) = (self.files.shown(path), &self.directory);
+                format!(
+                    "{uri}/Config resource 'file [{shown}' via location '{directory}' (document #{number})"
+                )
             }
             (Naming::Native { .. }, None) => format!("file:{}", self.files.shown(path)),
             (Naming::Native { location }, Some(number)) => {

@@ -6,7 +6,7 @@ mod history;
 mod home;
 mod in_place;
 mod label;
-mod locate;
+pub(crate) mod locate;
 mod mirror;
 mod modules;
 pub(crate) mod refs;
