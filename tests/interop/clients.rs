@@ -209,7 +209,8 @@ fn a_node_application_reads_its_configuration() {
     assert_eq!(load(json!({"name": "shop"}))["config"]["shop"]["title"], "New", "a commit is seen at once");
 
     // With a password, and a value that the server decrypts.
-    let config = format!("{config}encrypt.key: k\nspring.security.user: {{ name: ada, password: lovelace }}\n");
+    let config =
+        format!("{config}encrypt.key: k\nspring.security.user: {{ name: ada, password: lovelace }}\n");
     let closed = Launch::new("wellspring-config-server").yaml(&config).start();
     let login = "Basic YWRhOmxvdmVsYWNl";
     let cipher = http1::Request::new("POST", "/encrypt")

@@ -1,11 +1,13 @@
-//! Vault, as far as a stand-in for it can tell.
+//! Vault: a stand-in for it, and Vault itself where it is in PATH.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wellspring_test_support::http1::{Reply, Request};
-use wellspring_test_support::poll;
+use wellspring_test_support::process::Guard;
+use wellspring_test_support::{poll, port, tools};
 
 use crate::support::Server;
 use crate::vault_server::{Contents, Token, Vault};
@@ -232,4 +234,103 @@ async fn settings_of_vault_that_cannot_be_used_stop_the_start() {
         let error = Server::try_start(&settings).await.err().unwrap();
         assert!(error.contains("WS-1432") && error.contains(said), "{error}");
     }
+}
+
+/// A Vault in PATH in its development mode: nothing on disk, root token `root`.
+struct Real {
+    _guard: Guard,
+    _home: tempfile::TempDir,
+    port: u16,
+}
+
+impl Real {
+    async fn start() -> Option<Self> {
+        let program = tools::find("vault")?;
+        let home = tempfile::tempdir().unwrap();
+        let port = port::free();
+        let mut command = std::process::Command::new(program);
+        command.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"]);
+        command.arg(format!("-dev-listen-address=127.0.0.1:{port}")).env("HOME", home.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let real = Self { _guard: Guard::spawn(&mut command).unwrap(), _home: home, port };
+        poll::until_some("vault answers", Duration::from_secs(30), async || {
+            let mounted = Request::new("GET", "/v1/sys/mounts").header("X-Vault-Token", "root").send(port);
+            mounted.is_ok_and(|reply| reply.text().contains("secret/")).then_some(())
+        })
+        .await;
+        Some(real)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = Request::new(method, &format!("/v1/{path}")).header("X-Vault-Token", "root").json(body);
+        let reply = request.send(self.port).unwrap();
+        assert!(reply.status < 300, "{path}: {}", reply.text());
+        if reply.status == 204 { Value::Null } else { reply.json() }
+    }
+}
+
+/// What the stand-in is believed for, on Vault itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_vault_is_understood_where_there_is_one() {
+    let Some(real) = Real::start().await else { return };
+    real.call("POST", "sys/mounts/old", &json!({"type": "kv", "options": {"version": "1"}}));
+    real.call(
+        "POST",
+        "old/orders",
+        &json!({"z": 1, "a": {"b": [true, null]}, "big": 12_345_678_901_234_567_890_u64}),
+    );
+    real.call("POST", "secret/data/team/orders,dev", &json!({"data": {"of": "two <&>"}}));
+    real.call("POST", "secret/data/team/gone", &json!({"data": {"of": "nobody"}}));
+    real.call("DELETE", "secret/data/team/gone", &json!({}));
+    let rule = |path: &str| format!("path \"{path}\" {{ capabilities = [\"read\"] }}");
+    real.call("PUT", "sys/policies/acl/old", &json!({"policy": rule("old/*")}));
+    real.call("PUT", "sys/policies/acl/new", &json!({"policy": rule("secret/data/team/*")}));
+    let token = |policy: &str| {
+        let made = real.call("POST", "auth/token/create", &json!({"policies": [policy], "ttl": "1h"}));
+        made["auth"]["client_token"].as_str().unwrap().to_owned()
+    };
+    let (old, new) = (token("old"), token("new"));
+    let port = real.port.to_string();
+    let config = async |more: &[(&str, &str)]| {
+        let owned: Vec<_> = more.iter().map(|(key, value)| (format!("{PREFIX}{key}"), *value)).collect();
+        let key = format!("{PREFIX}port");
+        let mut all = vec![("spring.profiles.active", "vault"), (key.as_str(), port.as_str()), SHOWN];
+        all.extend(owned.iter().map(|(key, value)| (key.as_str(), *value)));
+        Server::start(&all).await
+    };
+    let one = config(&[("backend", "old")]).await;
+    let found = ask(&one, "/orders/default", &old).await;
+    assert_eq!(
+        found.json()["propertySources"],
+        json!([{"name": "vault:orders", "source": {"a.b[0]": true, "a.b[1]": "", "big": 12_345_678_901_234_567_890_u64, "z": 1}}])
+    );
+    for (token, status) in [(new.as_str(), 500), ("nonsense", 500), ("", 400), (old.as_str(), 200)] {
+        assert_eq!(ask(&one, "/orders/default", token).await.status, status, "{token}");
+    }
+    let two = [("kv-version", "2"), ("path-to-key", "team")];
+    let second = config(&two).await;
+    let found = ask(&second, "/orders,gone/dev", &new).await;
+    assert_eq!(
+        found.json()["propertySources"],
+        json!([{"name": "vault:orders,dev", "source": {"of": "two <&>"}}])
+    );
+
+    // A role whose tokens live for two seconds, and may be renewed.
+    real.call("POST", "sys/auth/approle", &json!({"type": "approle"}));
+    let rule = json!({"token_policies": ["new"], "token_ttl": "2s", "token_max_ttl": "1h"});
+    real.call("POST", "auth/approle/role/config", &rule);
+    let role = real.call("GET", "auth/approle/role/config/role-id", &json!({}))["data"]["role_id"].clone();
+    let secret =
+        real.call("POST", "auth/approle/role/config/secret-id", &json!({}))["data"]["secret_id"].clone();
+    let login = [
+        ("authentication", "APPROLE"),
+        ("app-role.role-id", role.as_str().unwrap()),
+        ("app-role.secret-id", secret.as_str().unwrap()),
+    ];
+    let third = config(&[&two[..], &login].concat()).await;
+    assert_eq!(third.value("/orders/dev", "of").await, "two <&>");
+    let began = Instant::now();
+    let lived = async || (began.elapsed() > Duration::from_secs(5)).then_some(());
+    poll::until_some("more than two lives of a token", Duration::from_secs(10), lived).await;
+    assert_eq!(third.value("/orders/dev", "of").await, "two <&>");
 }
