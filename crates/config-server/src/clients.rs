@@ -42,7 +42,12 @@ pub(crate) struct Fetch {
 
 impl Client {
     pub(crate) fn query(&self) -> Query {
-        Query { name: self.name.clone(), profiles: self.profiles.clone(), label: self.label.clone() }
+        Query {
+            name: self.name.clone(),
+            profiles: self.profiles.clone(),
+            label: self.label.clone(),
+            ..Query::default()
+        }
     }
 }
 
