@@ -29,6 +29,8 @@ struct Inner {
     config: RwLock<Option<Arc<dyn Configs>>>,
     log: Log,
     listening: AtomicBool,
+    /// What daemons add to the API, below `/api/v1`.
+    mounted: Mutex<Vec<(&'static str, axum::routing::MethodRouter)>>,
     /// Daemon and component: the status last seen, and since when.
     seen: Mutex<HashMap<(String, String), (String, Millis)>>,
 }
@@ -79,6 +81,17 @@ impl Admin {
     /// Whether the caller is the one who serves the API: only the first of several daemons does.
     pub fn claim_listener(&self) -> bool {
         !self.0.listening.swap(true, Relaxed)
+    }
+
+    /// Adds a route of a daemon's own below `/api/v1`, behind the API's gate. Call it while the daemon is built.
+    pub fn mount(&self, path: &'static str, handler: axum::routing::MethodRouter) {
+        let mut mounted = self.0.mounted.lock();
+        mounted.retain(|(known, _)| *known != path);
+        mounted.push((path, handler));
+    }
+
+    pub(crate) fn mounted(&self) -> Vec<(&'static str, axum::routing::MethodRouter)> {
+        self.0.mounted.lock().clone()
     }
 
     pub fn log(&self) -> &Log {

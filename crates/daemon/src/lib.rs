@@ -38,7 +38,7 @@ pub use app::{App, Options, StartError};
 pub use context::Context;
 pub use health::Health;
 pub use run::Running;
-pub use service::{Peer, Request, Response, Service, Template};
+pub use service::{ClientCertificate, Peer, Request, Response, Service, Template};
 pub use settings::check;
 pub use shutdown::requested as stop_requested;
 pub use tasks::Tasks;

@@ -108,6 +108,10 @@ pub struct Peer {
     pub secure: bool,
 }
 
+/// The certificate (DER) that the client showed: a request extension, where TLS asked for one.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate(pub Arc<[u8]>);
+
 impl<S: Sync> axum::extract::FromRequestParts<S> for Peer {
     type Rejection = http::StatusCode;
 

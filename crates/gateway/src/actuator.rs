@@ -8,6 +8,7 @@ use wellspring_daemon::actuator::{Access, Call, Endpoint, Reply};
 
 use crate::filter::FILTERS;
 use crate::predicate::{Groups, PREDICATES};
+use crate::replay;
 use crate::route::compile::{self, Setup};
 use crate::route::refresh::Refresh;
 use crate::route::{Definition, Route};
@@ -40,11 +41,22 @@ pub(crate) fn endpoint(refresh: &Arc<Refresh>) -> Endpoint {
             "routepredicates",
             with(|_, _| names(PREDICATES.iter().map(|kind| kind.name), "RoutePredicateFactory")),
         )
-        .write("routes", with(add_all))
-        .write("routes/{id}", with(add))
-        .delete("routes/{id}", with(remove))
+        .write("routes", later(refresh, add_all))
+        .write("routes/{id}", later(refresh, add))
+        .delete("routes/{id}", later(refresh, remove))
         .write_always("trace", with(traced))
-        .write_always("refresh", with(|refresh, _| again(refresh)))
+        .write_always("replay", with(replayed))
+        .write_always("refresh", later(refresh, again))
+}
+
+/// For operations that wait: those on routes that may be kept in Redis.
+fn later<F, Fut>(refresh: &Arc<Refresh>, answer: F) -> impl Fn(Call) -> Fut + Send + Sync + use<F, Fut>
+where
+    F: Fn(Arc<Refresh>, Call) -> Fut + Send + Sync,
+    Fut: Future<Output = Reply>,
+{
+    let refresh = Arc::clone(refresh);
+    move |call| answer(Arc::clone(&refresh), call)
 }
 
 fn index(call: &Call) -> Reply {
@@ -78,7 +90,7 @@ fn route(refresh: &Refresh, call: &Call) -> Reply {
     snapshot.table.by_id(call.selector("id")).map_or_else(Reply::absent, |route| Reply::json(&shown(route)))
 }
 
-fn shown(route: &Route) -> Value {
+pub(crate) fn shown(route: &Route) -> Value {
     let predicate = route
         .predicates
         .iter()
@@ -153,8 +165,8 @@ fn hash(name: &str) -> u32 {
     name.bytes().fold(7, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
 
-fn add(refresh: &Refresh, call: &Call) -> Reply {
-    if let Some(refused) = wrong_type(call) {
+async fn add(refresh: Arc<Refresh>, call: Call) -> Reply {
+    if let Some(refused) = wrong_type(&call) {
         return refused;
     }
     let value: Value = match call.json() {
@@ -162,9 +174,11 @@ fn add(refresh: &Refresh, call: &Call) -> Reply {
         Err(refused) => return refused,
     };
     let id = call.selector("id");
-    match checked(refresh, &value, Some(id)) {
+    match checked(&refresh, &value, Some(id)) {
         Ok(definition) => {
-            refresh.memory.put(definition);
+            if let Err(error) = refresh.put(definition).await {
+                return Reply::failed(StatusCode::INTERNAL_SERVER_ERROR, error);
+            }
             let location = format!("/routes/{id}");
             Reply::empty(StatusCode::CREATED).with_header(http::header::LOCATION, &location)
         }
@@ -172,8 +186,8 @@ fn add(refresh: &Refresh, call: &Call) -> Reply {
     }
 }
 
-fn add_all(refresh: &Refresh, call: &Call) -> Reply {
-    if let Some(refused) = wrong_type(call) {
+async fn add_all(refresh: Arc<Refresh>, call: Call) -> Reply {
+    if let Some(refused) = wrong_type(&call) {
         return refused;
     }
     let values: Vec<Value> = match call.json() {
@@ -185,12 +199,16 @@ fn add_all(refresh: &Refresh, call: &Call) -> Reply {
         if value.get("id").is_none_or(|id| id.as_str().is_none_or(str::is_empty)) {
             return Reply::bad_request("a route without an id");
         }
-        match checked(refresh, value, None) {
+        match checked(&refresh, value, None) {
             Ok(definition) => definitions.push(definition),
             Err(refused) => return refused,
         }
     }
-    definitions.into_iter().for_each(|definition| refresh.memory.put(definition));
+    for definition in definitions {
+        if let Err(error) = refresh.put(definition).await {
+            return Reply::failed(StatusCode::INTERNAL_SERVER_ERROR, error);
+        }
+    }
     Reply::empty(StatusCode::OK)
 }
 
@@ -225,17 +243,33 @@ fn checked(refresh: &Refresh, value: &Value, id: Option<&str>) -> Result<Definit
     Ok(definition)
 }
 
-fn remove(refresh: &Refresh, call: &Call) -> Reply {
-    if refresh.memory.remove(call.selector("id")) { Reply::empty(StatusCode::OK) } else { Reply::absent() }
+async fn remove(refresh: Arc<Refresh>, call: Call) -> Reply {
+    match refresh.remove(call.selector("id")).await {
+        Ok(true) => Reply::empty(StatusCode::OK),
+        Ok(false) => Reply::absent(),
+        Err(error) => Reply::failed(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
 }
 
-fn again(refresh: &Refresh) -> Reply {
+async fn again(refresh: Arc<Refresh>, _: Call) -> Reply {
+    refresh.pull().await;
     match refresh.again() {
         Ok(()) => Reply::empty(StatusCode::OK),
         Err(problems) => {
             let lines: Vec<String> = problems.iter().map(wellspring_properties::Problem::line).collect();
             Reply::failed(StatusCode::INTERNAL_SERVER_ERROR, lines.join("; "))
         }
+    }
+}
+
+/// Ours: what would become of recorded requests with other routes.
+fn replayed(refresh: &Refresh, call: &Call) -> Reply {
+    match call.json() {
+        Ok(asked) => match replay::replay(refresh.proxy(), &refresh.env(), &asked) {
+            Ok(report) => Reply::json(&report),
+            Err(error) => Reply::bad_request(error.to_string()),
+        },
+        Err(refused) => refused,
     }
 }
 

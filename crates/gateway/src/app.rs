@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use wellspring_daemon::{App, Context, Service};
 
 use crate::actuator;
+use crate::breakers;
 use crate::config::{Config, with_both_prefixes};
 use crate::known;
 use crate::platform::Platform;
 use crate::proxy::Proxy;
 use crate::route::refresh::Refresh;
 use crate::route::source::files;
+use crate::watch::tap::Wanted;
 
 /// The gateway as an application.
 #[must_use]
@@ -27,9 +29,12 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
     let config = Config::read(&env)?;
     let platform = Arc::new(Platform::new(&config, &env, cx.client.clone(), &cx.meters)?);
     let proxy = Arc::new(Proxy::new(config, Arc::clone(&platform)));
-    let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env));
+    let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env)?);
+    refresh.pull().await;
     refresh.start()?;
     cx.actuator.add(actuator::endpoint(&refresh)).context("actuator endpoint gateway")?;
+    breakers::mount(&cx, &platform)?;
+    mount_tap(&cx, &platform);
     follow_settings(&cx, &refresh);
     follow_discovery(&cx, &refresh);
     sweep(&cx, &platform);
@@ -43,7 +48,13 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
 fn follow_settings(cx: &Context, refresh: &Arc<Refresh>) {
     let (following, refresher) = (Arc::clone(refresh), cx.refresher.clone());
     cx.refresher.on_change(move |changed: &[String]| {
-        let ours = ["spring.cloud.gateway", "resilience4j", "spring.cloud.circuitbreaker"];
+        let ours = [
+            "spring.cloud.gateway",
+            "resilience4j",
+            "spring.cloud.circuitbreaker",
+            "spring.security",
+            "wellspring.gateway",
+        ];
         if changed.iter().any(|key| ours.iter().any(|prefix| key.starts_with(prefix))) {
             // A refused set is logged where it is refused.
             following.with(&refresher.env()).ok();
@@ -79,6 +90,23 @@ fn follow_discovery(cx: &Context, refresh: &Arc<Refresh>) {
             refresh.again().ok();
         }
     });
+}
+
+/// `GET /api/v1/tap` on the admin listener: live requests as server-sent events.
+fn mount_tap(cx: &Context, platform: &Arc<Platform>) {
+    let (platform, stopping) = (Arc::clone(platform), cx.tasks.draining());
+    let handler = move |query: axum::extract::Query<Vec<(String, String)>>| {
+        let answer = match Wanted::read(&query.0) {
+            Ok(wanted) => platform.watch.tap.answer(wanted, stopping.clone()),
+            Err(message) => {
+                let mut refused = axum::response::Response::new(axum::body::Body::from(message + "\n"));
+                *refused.status_mut() = http::StatusCode::BAD_REQUEST;
+                refused
+            }
+        };
+        std::future::ready(answer)
+    };
+    cx.admin.mount("/tap", axum::routing::get(handler));
 }
 
 fn sweep(cx: &Context, platform: &Arc<Platform>) {

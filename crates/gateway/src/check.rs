@@ -1,18 +1,8 @@
 //! A route file checked without a gateway: everything is compiled as at the start, nothing is served.
 
-use std::sync::Arc;
-
-use wellspring_lb_client::discovery::Simple;
-use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::{Environment, Problem};
-use wellspring_telemetry::Meters;
 
-use crate::config::{Config, with_both_prefixes};
-use crate::cors::Cors;
-use crate::platform::Platform;
-use crate::problem::{BAD_SETTING, bad};
-use crate::route::compile;
-use crate::route::source::properties;
+use crate::offline::Offline;
 
 /// Every problem of the settings and routes, and how many routes are good. Wants a tokio runtime around it.
 pub fn check(env: &Environment) -> (usize, Vec<Problem>) {
@@ -27,17 +17,9 @@ pub fn check(env: &Environment) -> (usize, Vec<Problem>) {
 }
 
 fn compiled(env: &Environment, problems: &mut Vec<Problem>) -> Result<usize, Problem> {
-    let env = with_both_prefixes(env);
-    let config = Config::read(&env)?;
-    let http = client(Options::default()).map_err(|error| bad(BAD_SETTING, error.to_string(), "", None))?;
-    let client = wellspring_lb_client::Client::new(Arc::new(Simple::default()), http);
-    let platform = Arc::new(Platform::new(&config, &env, client, &Meters::default())?);
-    let read = properties::read(&env)?;
-    problems.extend(read.problems);
-    let (routes, refused) = compile::all(&read.definitions, &read.defaults, &config, &env, &platform);
-    problems.extend(refused);
-    Cors::read(&env)?.with_routes(&routes)?;
-    Ok(routes.len())
+    let offline = Offline::load(env)?;
+    problems.extend_from_slice(&offline.problems);
+    Ok(offline.count())
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub enum Error {
     /// The connection broke; `safe` when no byte of the request can have been processed.
     #[error("connection to {upstream} broke: {reason}")]
     Broken { upstream: String, reason: String, safe: bool },
+    /// An answer came that a filter of our own cannot use.
+    #[error("answer of {upstream} cannot be used: {reason}")]
+    BadAnswer { upstream: String, reason: String },
     #[error("no response from {upstream} within {millis} ms")]
     ResponseTimeout { upstream: String, millis: u128 },
     #[error("unable to find instance for {service}")]
@@ -51,6 +54,7 @@ impl Error {
             | Self::PoolExhausted { .. }
             | Self::BreakerStatus(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ResponseTimeout { .. } | Self::TimeLimit { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::BadAnswer { .. } => StatusCode::BAD_GATEWAY,
             Self::BreakerOpen { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::RequestBody(_) => StatusCode::BAD_REQUEST,
             Self::NoInstance { status, .. } | Self::Status(status) => *status,
@@ -64,7 +68,7 @@ impl Error {
             Self::NoRoute | Self::Status(_) | Self::RequestBody(_) | Self::ResponseTimeout { .. } => {
                 "org.springframework.web.server.ResponseStatusException"
             }
-            Self::Unroutable(_) => "java.lang.IllegalArgumentException",
+            Self::Unroutable(_) | Self::BadAnswer { .. } => "java.lang.IllegalArgumentException",
             Self::Connect { reason, .. } if reason.contains("resolve") || reason.contains("lookup") => {
                 "java.net.UnknownHostException"
             }
@@ -107,7 +111,10 @@ impl Error {
             Self::NoInstance { .. } | Self::NoRoute | Self::Status(_) | Self::RequestBody(_) => {
                 name == "org.springframework.web.server.ResponseStatusException" || name == runtime
             }
-            Self::Unroutable(_) | Self::BreakerOpen { .. } | Self::BreakerStatus(_) => name == runtime,
+            Self::Unroutable(_)
+            | Self::BadAnswer { .. }
+            | Self::BreakerOpen { .. }
+            | Self::BreakerStatus(_) => name == runtime,
         }
     }
 
@@ -129,7 +136,7 @@ impl Error {
             Self::NoInstance { .. } => "balance",
             Self::Connect { .. } | Self::ConnectTimeout { .. } | Self::PoolExhausted { .. } => "connect",
             Self::Broken { .. } => "transfer",
-            Self::ResponseTimeout { .. } => "response",
+            Self::ResponseTimeout { .. } | Self::BadAnswer { .. } => "response",
             Self::BreakerOpen { .. } | Self::TimeLimit { .. } | Self::BreakerStatus(_) => "breaker",
             Self::RequestBody(_) | Self::Status(_) => "request",
         }

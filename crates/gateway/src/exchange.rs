@@ -14,7 +14,8 @@ use wellspring_lb_client::{Balancer, Instance};
 use wellspring_pattern::Variables;
 
 use crate::error::Error;
-use crate::route::Route;
+use crate::route::{Destination, Route};
+use crate::security::Principal;
 use crate::upstream::Origin;
 use crate::upstream::body::Payload;
 
@@ -29,6 +30,8 @@ pub struct Original {
     pub version: Version,
     /// Decides the form of an error page.
     pub accept: Option<HeaderValue>,
+    /// The client's certificate (DER), when it showed one.
+    pub certificate: Option<Arc<[u8]>>,
 }
 
 impl Original {
@@ -102,6 +105,8 @@ pub struct Exchange {
     /// How often the exchange was dispatched inside (`forward:`), against loops.
     pub forwards: u8,
     pub upgrade: Option<hyper::upgrade::OnUpgrade>,
+    /// Who it comes from, when that was asked and shown.
+    pub principal: Option<Arc<Principal>>,
 }
 
 /// The part of an exchange that filters change, to start over from.
@@ -182,6 +187,16 @@ impl Exchange {
         let path = self.uri.path();
         self.uri = parse(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })?;
         Ok(())
+    }
+
+    /// Where it went, for those who watch: the chosen instance, or the route's address.
+    #[must_use]
+    pub fn upstream(&self) -> Option<String> {
+        match (&self.instance, &self.route.destination) {
+            (Some(instance), _) => Some(format!("{}:{}", instance.host(), instance.port())),
+            (None, Destination::Upstream { origin, .. }) => Some(origin.shown.to_string()),
+            (None, _) => None,
+        }
     }
 
     #[must_use]

@@ -12,9 +12,10 @@ use wellspring_telemetry::Meters;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rate_limit::local::Local;
-use crate::rate_limit::redis::Redis;
+use crate::redis::Redis;
 use crate::resilience::Breakers;
 use crate::upstream::Upstreams;
+use crate::watch::Watch;
 
 /// Shared by reference.
 #[derive(Debug)]
@@ -22,8 +23,10 @@ pub struct Platform {
     pub upstreams: Upstreams,
     pub client: Client,
     pub metrics: Metrics,
+    pub meters: Meters,
     pub breakers: Breakers,
     pub local_limits: Arc<Local>,
+    pub watch: Watch,
     redis: Mutex<Option<Redis>>,
 }
 
@@ -33,8 +36,10 @@ impl Platform {
             upstreams: Upstreams::new(config.http.clone())?,
             client,
             metrics: Metrics::new(meters, env),
+            meters: meters.clone(),
             breakers: Breakers::new(meters),
             local_limits: Arc::default(),
+            watch: Watch::read(env, meters)?,
             redis: Mutex::default(),
         })
     }

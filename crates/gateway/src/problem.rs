@@ -17,6 +17,8 @@ pub const BAD_ROUTE: &str = "WS-1705";
 pub const EXPRESSION: &str = "WS-1706";
 /// A setting of the gateway outside routes.
 pub const BAD_SETTING: &str = "WS-1707";
+/// A filter that cannot do anything with these settings.
+pub const NO_EFFECT: &str = "WS-1708";
 
 /// All codes of this crate, in order, with the paragraph that `wellspring explain` prints.
 pub const CODES: &[Code] = &[
@@ -54,6 +56,11 @@ pub const CODES: &[Code] = &[
         BAD_SETTING,
         "gateway setting cannot be used",
         "A setting below spring.cloud.gateway, outside the routes, has a value that it cannot have.",
+    ),
+    code(
+        NO_EFFECT,
+        "filter without effect",
+        "A filter stands in a route, but what it works on is not configured: TokenRelay without an OAuth2 client registration, SaveSession without anybody who could log in. The route works, the filter does nothing.",
     ),
 ];
 

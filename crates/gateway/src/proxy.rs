@@ -12,7 +12,7 @@ use http::header::{ACCEPT, COOKIE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::time::Instant;
-use wellspring_daemon::{Peer, Request};
+use wellspring_daemon::{ClientCertificate, Peer, Request};
 use wellspring_lb_client::{Ended, pick};
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
@@ -30,8 +30,11 @@ use crate::predicate::Ask;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::route::table::Table;
+use crate::security::refusal::Refusal as Refused;
+use crate::security::{Asked, Guard};
 use crate::upstream::body::{Outgoing, Payload};
 use crate::upstream::{Answer, Counted, Origin, Timeouts, websocket};
+use crate::watch::Told;
 
 /// A request may be dispatched inside this often (`forward:`) before it counts as a loop.
 const MOST_FORWARDS: u8 = 8;
@@ -44,6 +47,8 @@ const MOST_OTHERS: u8 = 2;
 pub struct Snapshot {
     pub table: Table,
     pub cors: Cors,
+    /// `None` when nothing is asked of callers.
+    pub guard: Option<Arc<Guard>>,
 }
 
 /// A request taken apart.
@@ -84,6 +89,15 @@ impl Proxy {
 
     /// Answers a request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
+        let watched = self.platform.watch.begin(&request);
+        let response = self.answer(request).await;
+        match watched {
+            None => response,
+            Some(watched) => watched.end(response),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Response<Body> {
         let started = Instant::now();
         let inbound = match self.admit(request) {
             Ok(inbound) => inbound,
@@ -110,6 +124,14 @@ impl Proxy {
                 }
             }
         }
+        let mut principal = None;
+        if let Some(guard) = &snapshot.guard {
+            let asked = Asked { method: &method, headers: &headers, original: &original };
+            match guard.check(asked, route.as_deref()).await {
+                Ok(known) => principal = known,
+                Err(refused) => return self.refused(refused, &original, id, answer),
+            }
+        }
         let Some(route) = route else {
             return self.failed(&Error::NoRoute, &original, id, answer);
         };
@@ -132,10 +154,14 @@ impl Proxy {
             failure: None,
             forwards: 0,
             upgrade,
+            principal,
         };
+        if let Some(guard) = &snapshot.guard {
+            guard.prepare(&mut exchange);
+        }
         let outcome = route.chain.run(&mut exchange, self).await;
         let answer = std::mem::take(&mut exchange.answer);
-        let response = match outcome {
+        let mut response = match outcome {
             Ok(mut reply) => {
                 append(&mut reply.headers, answer);
                 reply.into_response()
@@ -145,7 +171,25 @@ impl Proxy {
                 self.failed(&error, &exchange.original, id, answer)
             }
         };
+        if self.platform.watch.is_on() {
+            response.extensions_mut().insert(Told::of(&exchange));
+        }
         route.meters.record(&exchange.method, response.status(), started.elapsed());
+        response
+    }
+
+    /// The guard's answer; that its keeper of keys is away is an error of the server.
+    fn refused(
+        &self,
+        (refusal, mut response): (Refused, Response<Body>),
+        original: &Original,
+        id: RequestId,
+        answer: HeaderMap,
+    ) -> Response<Body> {
+        if let Refused::Unavailable(_) = refusal {
+            return self.failed(&Error::Status(StatusCode::INTERNAL_SERVER_ERROR), original, id, answer);
+        }
+        append(response.headers_mut(), answer);
         response
     }
 
@@ -176,6 +220,10 @@ impl Proxy {
             secure: peer.secure,
             version: parts.version,
             accept: parts.headers.get(ACCEPT).cloned(),
+            certificate: match peer.secure {
+                true => parts.extensions.get::<ClientCertificate>().map(|shown| Arc::clone(&shown.0)),
+                false => None,
+            },
         };
         if self.config.believes_forwarded {
             believed::apply(&mut original, &parts.headers);

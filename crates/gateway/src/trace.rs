@@ -67,6 +67,9 @@ pub struct Trace {
     pub target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// Why that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_instance: Option<String>,
     /// Why it would not be sent: a filter's answer, an error, no route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_with: Option<String>,
@@ -99,6 +102,12 @@ pub struct Step {
 #[error("{0}")]
 pub struct Unreadable(String);
 
+impl Unreadable {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 /// Traces a request against the routes in force.
 pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> {
     let mut headers = HeaderMap::new();
@@ -126,6 +135,7 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
         secure: described.secure,
         version: Version::HTTP_11,
         accept: None,
+        certificate: None,
     };
     let mut found = Variables::default();
     let (route, tried) = choose(proxy, &method, &headers, &original, &mut found);
@@ -135,6 +145,7 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
         steps: Vec::new(),
         target: None,
         instance: None,
+        why_instance: None,
         ends_with: None,
     };
     let Some(route) = route else {
@@ -160,10 +171,31 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
         failure: None,
         forwards: 0,
         upgrade: None,
+        principal: None,
     };
     walk(&route, &mut exchange, &mut trace);
+    trace.why_instance = why(proxy, &exchange);
     trace.instance = exchange.instance.as_ref().map(|instance| instance.instance_id().to_owned());
     Ok(trace)
+}
+
+/// How the load balancer came to its choice.
+fn why(proxy: &Proxy, exchange: &Exchange) -> Option<String> {
+    let (balancer, chosen) = (exchange.balancer.as_ref()?, exchange.instance.as_ref()?);
+    let listed = proxy.platform.client.discovery().instances(balancer.service()).len();
+    let request = wellspring_lb_client::pick::Request {
+        headers: Some(&exchange.headers),
+        ..wellspring_lb_client::pick::Request::default()
+    };
+    let candidates = balancer.candidates(&request);
+    let names: Vec<&str> = candidates.iter().map(|instance| instance.instance_id()).collect();
+    let picker = proxy.platform.client.settings(balancer.service()).picker;
+    Some(format!(
+        "{picker} chose {} of {} instances that may be asked ({listed} listed): {}",
+        chosen.instance_id(),
+        names.len(),
+        names.join(", ")
+    ))
 }
 
 fn choose(

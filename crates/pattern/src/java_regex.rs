@@ -43,6 +43,13 @@ impl JavaRegex {
         self.anywhere().is_some_and(|regex| regex.is_match(text).unwrap_or(false))
     }
 
+    /// The first group of the first match anywhere (`Matcher.find`, `group(1)`).
+    #[must_use]
+    pub fn first_group(&self, text: &str) -> Option<String> {
+        let found = self.anywhere()?.captures(text).ok()??;
+        Some(found.get(1)?.as_str().to_owned())
+    }
+
     /// How many capturing groups there are.
     #[must_use]
     pub fn groups(&self) -> usize {

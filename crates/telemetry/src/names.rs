@@ -48,6 +48,8 @@ names! {
     HTTP_CLIENT_REQUESTS = "http.client.requests", "seconds", "Requests sent, by host and template";
     GATEWAY_REQUESTS = "spring.cloud.gateway.requests", "seconds", "Requests through a route, until the head of the answer";
     GATEWAY_ROUTES_COUNT = "spring.cloud.gateway.routes.count", "", "Number of routes in force";
+    GATEWAY_UNLIMITED = "wellspring.gateway.ratelimiter.unlimited", "requests", "Requests let through uncounted because Redis could not be asked";
+    GATEWAY_LOG_DROPPED = "wellspring.gateway.accesslog.dropped", "lines", "Lines of the access log that were lost because the writer was too slow";
     RESILIENCE4J_CIRCUITBREAKER_STATE = "resilience4j.circuitbreaker.state", "", "The states of the circuit breaker: 1 for the present one";
     RESILIENCE4J_CIRCUITBREAKER_FAILURE_RATE = "resilience4j.circuitbreaker.failure.rate", "", "The failure rate of the circuit breaker, -1 while there are too few calls";
     LOGBACK_EVENTS = "logback.events", "events", "Number of log events by level";

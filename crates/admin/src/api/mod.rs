@@ -32,6 +32,9 @@ pub fn router(admin: Admin, token: Option<String>, stopping: tokio_util::sync::C
     let routes = table();
     let description = openapi::document(&routes);
     let mut router = Router::new();
+    for (path, handler) in admin.mounted() {
+        router = router.route(&format!("/api/v1{path}"), handler.with_state(()));
+    }
     for route in routes.list {
         router = router.route(&format!("/api/v1{}", route.path), route.handler);
     }

@@ -15,7 +15,7 @@ use super::framing::Guarded;
 use super::tls::Tls;
 use super::{Handler, Server, Trusted, proxy_protocol};
 use crate::front::Front;
-use crate::service::Peer;
+use crate::service::{ClientCertificate, Peer};
 
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -79,12 +79,14 @@ impl Protocol {
             };
         }
         let left = self.most_requests.map(AtomicU32::new);
-        let handler = Handler { front, peer, left };
+        let mut handler = Handler { front, peer, left, certificate: None };
         if let Some(tls) = &self.tls {
             let (stream, h2) = tokio::select! {
                 secured = tokio::time::timeout(self.patience, tls.accept(stream)) => secured??,
                 () = draining.cancelled() => return Ok(()),
             };
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            handler.certificate = shown.map(|certificate| ClientCertificate((&**certificate).into()));
             return self.converse(stream, h2, handler, draining).await;
         }
         let h2 = tokio::select! {

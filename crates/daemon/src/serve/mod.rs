@@ -36,7 +36,7 @@ pub(crate) use tls::Tls;
 use crate::codes;
 use crate::front::Front;
 use crate::observe::Observed;
-use crate::service::{Peer, Request};
+use crate::service::{ClientCertificate, Peer, Request};
 use connection::Protocol;
 use workers::{Accepted, Workers};
 
@@ -186,6 +186,7 @@ struct Handler {
     peer: Peer,
     /// How many requests the connection may still bring.
     left: Option<AtomicU32>,
+    certificate: Option<ClientCertificate>,
 }
 
 impl hyper::service::Service<Request> for Handler {
@@ -196,6 +197,9 @@ impl hyper::service::Service<Request> for Handler {
     fn call(&self, mut request: Request) -> Self::Future {
         let front = Arc::clone(&self.front);
         request.extensions_mut().insert(self.peer);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let last = self.left.as_ref().is_some_and(|left| left.fetch_sub(1, Relaxed) <= 1);
         let closes = last && request.version() < http::Version::HTTP_2;
         Box::pin(async move {

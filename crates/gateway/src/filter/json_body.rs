@@ -98,6 +98,8 @@ pub(crate) struct Changes {
     set: Vec<(String, Value)>,
     rename: Vec<(String, String)>,
     remove: Vec<String>,
+    /// Takes the document's place at the end; `{{/pointer}}` in its texts stands for what is there.
+    template: Option<Value>,
 }
 
 impl Changes {
@@ -129,8 +131,10 @@ impl Changes {
         for at in args.tree("remove").map(Tree::as_texts).unwrap_or_default() {
             changes.remove.push(pointer(&at, "remove")?);
         }
-        if changes.set.is_empty() && changes.rename.is_empty() && changes.remove.is_empty() {
-            return Err(args.wrong("set", "rename or remove must be given"));
+        changes.template = args.tree("template").map(Tree::to_json);
+        let nothing = changes.set.is_empty() && changes.rename.is_empty() && changes.remove.is_empty();
+        if nothing && changes.template.is_none() {
+            return Err(args.wrong("set", "rename, remove or template must be given"));
         }
         Ok(changes)
     }
@@ -147,7 +151,44 @@ impl Changes {
         for at in &self.remove {
             take(document, at);
         }
+        if let Some(template) = &self.template {
+            *document = filled(template, document);
+        }
     }
+}
+
+/// The template with the document's values in it. A text that is one reference becomes the value itself.
+fn filled(template: &Value, document: &Value) -> Value {
+    match template {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), filled(value, document))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| filled(item, document)).collect(),
+        Value::String(text) => text_filled(text, document),
+        other => other.clone(),
+    }
+}
+
+fn text_filled(text: &str, document: &Value) -> Value {
+    let found = |pointer: &str| document.pointer(pointer.trim()).cloned().unwrap_or(Value::Null);
+    let whole = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    if let Some(pointer) = whole.filter(|pointer| !pointer.contains("{{")) {
+        return found(pointer);
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((pointer, behind)) = after.split_once("}}") else { break };
+        out.push_str(before);
+        match found(pointer) {
+            Value::String(text) => out.push_str(&text),
+            Value::Null => {}
+            other => out.push_str(&other.to_string()),
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    Value::String(out)
 }
 
 /// Puts a value where the pointer's parent is an object, or replaces the element of a list.
@@ -194,6 +235,7 @@ mod tests {
             ],
             rename: vec![("/old".to_owned(), "a/b".to_owned())],
             remove: vec!["/secret".to_owned(), "/list/1".to_owned(), "/none".to_owned()],
+            template: None,
         };
         let mut document = json!({"a": {}, "list": [1, 2, 3], "old": true, "secret": "s"});
         changes.apply(&mut document);
@@ -201,6 +243,16 @@ mod tests {
         let mut scalar = json!(7);
         changes.apply(&mut scalar);
         assert_eq!(scalar, json!(7));
+    }
+
+    #[test]
+    fn a_template_takes_the_documents_place() {
+        let template =
+            json!({"id": "{{/a/0}}", "text": "{{/name}} has {{/a}} and {{/none}}", "n": 1, "open": "{{x"});
+        let changes = Changes { template: Some(template), ..Changes::default() };
+        let mut document = json!({"a": [7, 8], "name": "ana"});
+        changes.apply(&mut document);
+        assert_eq!(document, json!({"id": 7, "text": "ana has [7,8] and ", "n": 1, "open": "{{x"}));
     }
 
     #[test]

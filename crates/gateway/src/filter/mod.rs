@@ -8,11 +8,13 @@ mod add_request_parameter;
 mod add_response_header;
 mod cache_request_body;
 mod circuit_breaker;
+mod compose;
 mod dedupe_response_header;
 mod fallback_headers;
 mod fault_injection;
 mod json_to_grpc;
 mod local_response_cache;
+mod maintenance;
 mod map_request_header;
 mod mirror;
 mod modify_request_body;
@@ -169,11 +171,13 @@ kinds! {
     "AddResponseHeader" add_response_header Fields(&["name", "value", "override"]);
     "CacheRequestBody" cache_request_body Fields(&["bodyClass"]);
     "CircuitBreaker" circuit_breaker Fields(&["name"]);
+    "Compose" compose Fields(&[]);
     "DedupeResponseHeader" dedupe_response_header Fields(&["name", "strategy"]);
     "FallbackHeaders" fallback_headers Fields(&[]);
     "FaultInjection" fault_injection Fields(&["delay", "abort"]);
     "JsonToGrpc" json_to_grpc Fields(&["protoDescriptor", "protoFile", "service", "method"]);
     "LocalResponseCache" local_response_cache Fields(&["timeToLive", "size"]), AROUND_BODY;
+    "Maintenance" maintenance Fields(&["enabled", "status", "retryAfter"]);
     "MapRequestHeader" map_request_header Fields(&["fromHeader", "toHeader"]);
     "Mirror" mirror Fields(&["uri", "percent"]);
     "ModifyRequestBody" modify_request_body Fields(&[]);
@@ -279,6 +283,13 @@ impl Value {
 /// A header's value; text beyond ASCII goes as UTF-8 bytes.
 pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(text.as_bytes()).ok()
+}
+
+/// Headers that filters set before there was an answer, put in front of those of a filter's own answer.
+pub(crate) fn take_answer(exchange: &mut Exchange, headers: &mut http::HeaderMap) {
+    for (name, value) in &std::mem::take(&mut exchange.answer) {
+        headers.append(name.clone(), value.clone());
+    }
 }
 
 /// All values of a header as text, lossless for ASCII.

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use wellspring_properties::Problem;
+use wellspring_telemetry::{Counter, names};
 
 use super::chain::Next;
 use super::{Around, Built, Edit, Halt, header_value};
@@ -14,8 +15,8 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::rate_limit::key::KeyResolver;
 use crate::rate_limit::local::Local;
-use crate::rate_limit::redis::Redis;
-use crate::rate_limit::{Bucket, Decision};
+use crate::rate_limit::{self, Bucket, Decision};
+use crate::redis::Redis;
 use crate::reply::Reply;
 use crate::route::args::{Args, bean_name};
 use crate::route::compile::Setup;
@@ -32,6 +33,7 @@ struct InProcess {
 struct Shared {
     rules: Rules,
     redis: Redis,
+    unlimited: Counter,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
         deny_empty_key: args.boolean("deny-empty-key", deny)?,
         empty_key_status,
         status,
-        headers: names(&settings, bucket)?,
+        headers: header_names(&settings, bucket)?,
     };
     let limiter = args.text("rate-limiter");
     let bean = limiter.as_deref().map(|text| bean_name(text).unwrap_or_default());
@@ -92,12 +94,14 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
         }
     };
     if redis {
-        return Built::around(Shared { rules, redis: setup.platform.redis(setup.env)? });
+        let tags = [("routeId", setup.route)];
+        let unlimited = setup.platform.meters.counter(names::GATEWAY_UNLIMITED, &tags);
+        return Built::around(Shared { rules, redis: setup.platform.redis(setup.env)?, unlimited });
     }
     Built::edit(InProcess { rules, buckets: Arc::clone(&setup.platform.local_limits) })
 }
 
-fn names(settings: &Settings<'_>, bucket: Bucket) -> Result<Option<Names>, Problem> {
+fn header_names(settings: &Settings<'_>, bucket: Bucket) -> Result<Option<Names>, Problem> {
     if !settings.flag("redis-rate-limiter.include-headers", true)? {
         return Ok(None);
     }
@@ -169,7 +173,11 @@ impl Around for Shared {
                 Ok(None) => return next.run(exchange).await,
                 Err(refusal) => return Ok(refusal),
             };
-            let decision = self.redis.take(&self.rules.route, &key, self.rules.bucket).await;
+            let rules = &self.rules;
+            let decision = rate_limit::redis::take(&self.redis, &rules.route, &key, rules.bucket).await;
+            if decision == Decision::UNASKED {
+                self.unlimited.increment();
+            }
             match self.rules.apply(decision, exchange) {
                 Ok(()) => next.run(exchange).await,
                 Err(refusal) => Ok(refusal),

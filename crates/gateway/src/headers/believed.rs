@@ -75,6 +75,7 @@ mod tests {
             secure: false,
             version: http::Version::HTTP_11,
             accept: None,
+            certificate: None,
         };
         let headers: HeaderMap = headers
             .iter()

@@ -17,7 +17,7 @@ mod weight;
 mod x_forwarded_remote_addr;
 
 mod date;
-mod subnet;
+pub(crate) mod subnet;
 
 use std::cell::RefCell;
 use std::fmt::Debug;

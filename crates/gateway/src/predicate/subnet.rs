@@ -7,7 +7,7 @@ use wellspring_properties::Problem;
 use crate::route::args::Args;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subnet {
+pub(crate) struct Subnet {
     network: IpAddr,
     bits: u8,
 }
@@ -25,6 +25,16 @@ pub(super) fn sources(args: &Args) -> Result<Vec<Subnet>, Problem> {
 }
 
 impl Subnet {
+    /// Without a mask one address, of either family: what people mean where a mistake opens a door.
+    pub(crate) fn exact(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.contains('/') {
+            return Self::parse(text);
+        }
+        let network: IpAddr = text.parse().ok()?;
+        Some(Self { network, bits: if network.is_ipv4() { 32 } else { 128 } })
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, bits.parse().ok()?),
@@ -35,7 +45,7 @@ impl Subnet {
         (bits <= most).then_some(Self { network, bits })
     }
 
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let shift = 32 - u32::from(self.bits);

@@ -4,6 +4,7 @@ use http::header::AUTHORIZATION;
 
 use crate::exchange::Exchange;
 use crate::query;
+use crate::security::principal::Scheme;
 
 /// What a request is counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,16 @@ impl KeyResolver {
     pub fn resolve(self, exchange: &Exchange) -> Option<String> {
         let header = |name: http::HeaderName| exchange.headers.get(name)?.to_str().ok().map(str::to_owned);
         match self {
-            Self::Principal => None,
+            Self::Principal => exchange.principal.as_ref().map(|known| known.name.to_string()),
             Self::Address => Some(exchange.original.peer.ip().to_string()),
             Self::User => query::pairs(exchange.original.uri.query()?)
                 .find(|(name, _)| name == "user")
                 .and_then(|(_, value)| value.map(std::borrow::Cow::into_owned)),
-            Self::ApiKey => header(http::HeaderName::from_static("x-api-key")),
+            // The guard may have taken the key away: its consumer counts then.
+            Self::ApiKey => match &exchange.principal {
+                Some(known) if known.scheme == Scheme::ApiKey => Some(known.name.to_string()),
+                _ => header(http::HeaderName::from_static("x-api-key")),
+            },
             Self::Path => Some(exchange.original.uri.path().to_owned()),
             Self::Token => header(AUTHORIZATION),
         }

@@ -28,6 +28,11 @@ pub struct Decision {
     pub remaining: i64,
 }
 
+impl Decision {
+    /// Nobody could be asked: let through.
+    pub const UNASKED: Self = Self { allowed: true, remaining: -1 };
+}
+
 impl Bucket {
     /// From `replenishRate`, `burstCapacity`, `requestedTokens`.
     pub(crate) fn read(args: &Args) -> Result<Self, Problem> {

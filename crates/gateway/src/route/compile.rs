@@ -17,6 +17,7 @@ use crate::platform::Platform;
 use crate::predicate::{Groups, PREDICATES, Predicate};
 use crate::problem::{BAD_ROUTE, NOT_OFFERED, UNKNOWN_NAME, bad};
 use crate::route::definition::Step;
+use crate::security::Rule;
 use crate::tree::Tree;
 
 /// What predicates and filters may look at while they are built.
@@ -120,6 +121,10 @@ fn route(definition: &Definition, defaults: &[Step], setup: &Setup<'_>) -> Resul
         meters: setup.platform.metrics.route(&definition.id, &shown_uri, pattern.as_deref()),
         shown_uri,
         definition: Arc::new(definition.clone()),
+        security: match definition.metadata.get("security") {
+            Some(tree) => Some(Box::new(Rule::read(tree, &[])?)),
+            None => None,
+        },
     })
 }
 

@@ -17,6 +17,7 @@ use wellspring_lb_client::Balancer;
 use crate::filter::chain::Chain;
 use crate::metrics::RouteMeters;
 use crate::predicate::Predicate;
+use crate::security::Rule;
 use crate::tree::Tree;
 use crate::upstream::Origin;
 
@@ -38,6 +39,8 @@ pub struct Route {
     pub shown_uri: String,
     pub meters: RouteMeters,
     pub definition: Arc<Definition>,
+    /// What the route's metadata ask of its callers.
+    pub security: Option<Box<Rule>>,
 }
 
 /// Where a route leads.

@@ -8,11 +8,13 @@ use wellspring_properties::{Environment, Problem};
 use super::source::discovery::Locator;
 use super::source::memory::Memory;
 use super::source::properties;
+use super::source::redis::Routes;
 use super::table::Table;
 use super::{Definition, compile};
 use crate::config::with_both_prefixes;
 use crate::cors::Cors;
 use crate::proxy::{Proxy, Snapshot};
+use crate::security::Guard;
 
 /// Refreshes a proxy. Shared by reference.
 #[derive(Debug)]
@@ -20,14 +22,47 @@ pub struct Refresh {
     proxy: Arc<Proxy>,
     env: RwLock<Environment>,
     pub memory: Memory,
+    /// Where added routes are kept beyond this process.
+    redis: Option<Routes>,
     /// One refresh at a time.
     running: Mutex<()>,
 }
 
 impl Refresh {
-    #[must_use]
-    pub fn new(proxy: Arc<Proxy>, env: Environment) -> Self {
-        Self { proxy, env: RwLock::new(env), memory: Memory::default(), running: Mutex::new(()) }
+    pub fn new(proxy: Arc<Proxy>, env: Environment) -> Result<Self, Problem> {
+        let key = format!("{}.redis-route-definition-repository.enabled", crate::config::PREFIX);
+        let redis = match env.get(&key).as_deref() {
+            Some("true") => Some(Routes::new(proxy.platform.redis(&env)?)),
+            _ => None,
+        };
+        Ok(Self { proxy, env: RwLock::new(env), memory: Memory::default(), redis, running: Mutex::new(()) })
+    }
+
+    /// Takes over what Redis holds. While it is away, what it held before stays.
+    pub async fn pull(&self) {
+        let Some(redis) = &self.redis else { return };
+        match redis.all().await {
+            Ok(definitions) => self.memory.replace(definitions),
+            Err(error) => tracing::error!(error, "routes in redis cannot be read, the known ones stay"),
+        }
+    }
+
+    /// Keeps a route that was added at run time.
+    pub async fn put(&self, definition: Definition) -> Result<(), String> {
+        if let Some(redis) = &self.redis {
+            redis.put(&definition).await?;
+        }
+        self.memory.put(definition);
+        Ok(())
+    }
+
+    /// `false` when there is none of that id.
+    pub async fn remove(&self, id: &str) -> Result<bool, String> {
+        let known = self.memory.remove(id);
+        match &self.redis {
+            Some(redis) => redis.remove(id).await,
+            None => Ok(known),
+        }
     }
 
     #[must_use]
@@ -107,8 +142,11 @@ impl Refresh {
             tracing::error!(problem = problem.line(), "route left out");
         }
         let cors = Cors::read(env).and_then(|cors| cors.with_routes(&routes)).map_err(one)?;
+        let before = self.proxy.snapshot();
+        let guard =
+            Guard::read(env, &self.proxy.config, platform, &routes, before.guard.as_deref()).map_err(one)?;
         let count = routes.len();
-        self.proxy.replace(Snapshot { table: Table::new(routes), cors });
+        self.proxy.replace(Snapshot { table: Table::new(routes), cors, guard });
         tracing::info!(routes = count, "routes in force");
         Ok(())
     }

@@ -111,7 +111,7 @@ async fn a_bad_route_ends_the_start_with_its_place() {
         ("StripPrefix=many", "whole number"),
         ("SetStatus=NOPE", "status"),
         ("RewritePath=/(a, /b", "RewritePath"),
-        ("JsonToGrpc=a,b,c,d", "protobuf"),
+        ("JsonToGrpc=a,b,c,d", "cannot be read"),
     ] {
         let Err(error) = Gateway::try_start(&one_route("http://127.0.0.1:1", &[line])).await else {
             panic!("{line} was accepted");

@@ -5,7 +5,9 @@ mod config;
 mod explain;
 mod migrate;
 mod output;
+mod routes;
 mod support;
+mod tap;
 mod validate;
 
 use std::io::{self, Write};
@@ -54,6 +56,11 @@ pub(crate) enum Question {
         #[command(subcommand)]
         verb: config::ConfigVerb,
     },
+    /// A gateway's routes: list, test, trace, replay, diff.
+    #[command(subcommand)]
+    Routes(routes::RoutesVerb),
+    /// Live requests of a running gateway.
+    Tap(tap::Wanted),
 }
 
 /// Form of an answer.
@@ -86,10 +93,18 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
         Question::Explain { what, config } => explain::run(&what, config, properties, out),
         Question::Config { verb } => config::run(verb, out),
         Question::Migrate { files, fail_on, output } => migrate::run(&files, fail_on, output, out),
+        Question::Routes(verb) => routes::run(verb, properties, out),
+        Question::Tap(wanted) => tap::run(&wanted, out),
     };
     match fine.and_then(|fine| out.flush().map(|()| fine)) {
         Ok(true) => ExitCode::SUCCESS,
-        // A reader that went away, as `head` does, is no problem of ours, but nothing to be proud of either.
-        Ok(false) | Err(_) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // A reader that went away, as `head` does, is no problem of ours, but nothing to be proud of either.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                eprintln!("{error}");
+            }
+            ExitCode::FAILURE
+        }
     }
 }

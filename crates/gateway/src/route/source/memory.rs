@@ -20,6 +20,11 @@ impl Memory {
         self.0.write().shift_remove(id).is_some()
     }
 
+    /// All at once, as another keeper holds them.
+    pub fn replace(&self, definitions: Vec<Definition>) {
+        *self.0.write() = definitions.into_iter().map(|one| (one.id.clone(), one)).collect();
+    }
+
     #[must_use]
     pub fn all(&self) -> Vec<Definition> {
         self.0.read().values().cloned().collect()

@@ -4,3 +4,4 @@ pub mod discovery;
 pub mod files;
 pub mod memory;
 pub mod properties;
+pub mod redis;
