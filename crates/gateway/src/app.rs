@@ -30,13 +30,16 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
     let platform = Arc::new(Platform::new(&config, &env, cx.client.clone(), &cx.meters)?);
     let proxy = Arc::new(Proxy::new(config, Arc::clone(&platform)));
     let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env)?);
-    refresh.pull().await;
+    let pulled = refresh.pull().await;
     refresh.start()?;
     cx.actuator.add(actuator::endpoint(&refresh)).context("actuator endpoint gateway")?;
     breakers::mount(&cx, &platform)?;
     mount_tap(&cx, &platform);
     follow_settings(&cx, &refresh);
     follow_discovery(&cx, &refresh);
+    if !pulled {
+        cx.tasks.spawn(pull_later(Arc::clone(&refresh)));
+    }
     sweep(&cx, &platform);
     Ok(Service::new(move |request| {
         let proxy = Arc::clone(&proxy);
@@ -90,6 +93,18 @@ fn follow_discovery(cx: &Context, refresh: &Arc<Refresh>) {
             refresh.again().ok();
         }
     });
+}
+
+/// Redis was away at the start: its routes come when it does.
+async fn pull_later(refresh: Arc<Refresh>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        if refresh.pull().await {
+            // A refused set is logged where it is refused.
+            refresh.again().ok();
+            return;
+        }
+    }
 }
 
 /// `GET /api/v1/tap` on the admin listener: live requests as server-sent events.

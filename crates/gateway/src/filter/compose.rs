@@ -118,7 +118,11 @@ fn part(args: &Args, setup: &Setup<'_>, timeout: Duration, largest: u64) -> Resu
         }
         _ => return Err(wrong()),
     };
-    let default = args.tree("default").map(Tree::to_json);
+    // Settings cannot tell `[]` from nothing: JSON in quotes can be empty.
+    let default = args.tree("default").map(|tree| match tree.to_json() {
+        Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        other => other,
+    });
     let policy = match (args.text("on-failure").as_deref(), default) {
         (None | Some("fail"), None) => Policy::Fail,
         (Some("null"), None) => Policy::Null,
@@ -126,7 +130,7 @@ fn part(args: &Args, setup: &Setup<'_>, timeout: Duration, largest: u64) -> Resu
         _ => {
             return Err(args
                 .wrong("on-failure", "must be fail, null, or default with a default")
-                .hint("on-failure: default, default: []"));
+                .hint("on-failure: default, default: '[]'"));
         }
     };
     let largest = args.data_size("max-size")?.unwrap_or(largest);

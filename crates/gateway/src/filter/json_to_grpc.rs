@@ -156,6 +156,10 @@ impl JsonToGrpc {
         let Some(code) = code else {
             return Err(bad(format!("status {} without grpc-status", reply.status.as_u16())));
         };
+        let mut text = message(&trailers);
+        if text.is_empty() {
+            text = message(&reply.headers);
+        }
         for name in
             ["grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "content-length"]
         {
@@ -164,10 +168,6 @@ impl JsonToGrpc {
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if code != 0 {
             let (name, http) = CODES.get(code).copied().unwrap_or(("UNKNOWN", 500));
-            let mut text = message(&trailers);
-            if text.is_empty() {
-                text = message(&reply.headers);
-            }
             reply.status = StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let error = json!({"code": code, "status": name, "message": text});
             reply.body = Body::from(error.to_string());

@@ -5,6 +5,7 @@ pub mod record;
 use serde::{Deserialize, Serialize};
 use wellspring_properties::{Environment, PropertySource, flatten, yaml};
 
+use crate::config::with_both_prefixes;
 use crate::offline::Offline;
 use crate::proxy::Proxy;
 use crate::trace::{self, Trace, Unreadable};
@@ -80,9 +81,13 @@ impl From<Trace> for Outcome {
 pub fn replay(proxy: &Proxy, env: &Environment, asked: &Asked) -> Result<Report, Unreadable> {
     let documents =
         yaml::parse(&asked.routes, "proposed").map_err(|problem| Unreadable::new(problem.line()))?;
+    let sources =
+        documents.iter().rev().map(|document| PropertySource::new("proposed", flatten::document(document)));
+    // In both prefixes by itself: the settings in force have the new one already, which would win.
+    let own = with_both_prefixes(&Environment::new(sources.collect(), Vec::new()));
     let mut proposed = env.clone();
-    for document in &documents {
-        proposed = proposed.with_first(PropertySource::new("proposed", flatten::document(document)));
+    for source in own.sources().iter().rev() {
+        proposed = proposed.with_first(source.clone());
     }
     let after = Offline::with(&proposed, proxy.platform.client.clone())
         .map_err(|problem| Unreadable::new(problem.line()))?;

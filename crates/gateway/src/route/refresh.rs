@@ -38,12 +38,18 @@ impl Refresh {
         Ok(Self { proxy, env: RwLock::new(env), memory: Memory::default(), redis, running: Mutex::new(()) })
     }
 
-    /// Takes over what Redis holds. While it is away, what it held before stays.
-    pub async fn pull(&self) {
-        let Some(redis) = &self.redis else { return };
+    /// Takes over what Redis holds; `false` while it is away: what it held before stays.
+    pub async fn pull(&self) -> bool {
+        let Some(redis) = &self.redis else { return true };
         match redis.all().await {
-            Ok(definitions) => self.memory.replace(definitions),
-            Err(error) => tracing::error!(error, "routes in redis cannot be read, the known ones stay"),
+            Ok(definitions) => {
+                self.memory.replace(definitions);
+                true
+            }
+            Err(error) => {
+                tracing::error!(error, "routes in redis cannot be read, the known ones stay");
+                false
+            }
         }
     }
 

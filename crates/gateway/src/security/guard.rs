@@ -94,7 +94,7 @@ impl Guard {
             |error: String| Problem::new(BAD_SETTING, format!("security cannot be set up: {error}"));
         let empty = Tree::text("");
         let below = |name: &str| tree.get(name).unwrap_or(&empty);
-        let remote = Remote::new().map_err(unready)?;
+        let remote = Remote::default();
         let bearer = Bearer::read(env, &remote, before.and_then(|guard| guard.bearer.as_ref()))?;
         let basic = Basic::read(below("basic"), &Checker::new().map_err(unready)?)?;
         let keys = ApiKeys::read(below("api-keys"))?;

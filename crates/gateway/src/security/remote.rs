@@ -1,5 +1,6 @@
 //! Short questions to identity providers: JSON, bounded in time and size.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,8 +11,8 @@ const LARGEST: usize = 512 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks providers. Cloning shares its connections.
-#[derive(Debug, Clone)]
-pub struct Remote(reqwest::Client);
+#[derive(Debug, Clone, Default)]
+pub struct Remote(Arc<OnceLock<Result<reqwest::Client, String>>>);
 
 /// A provider's metadata.
 #[derive(Debug, Clone)]
@@ -29,15 +30,19 @@ impl Metadata {
 }
 
 impl Remote {
-    pub fn new() -> Result<Self, String> {
-        let options = Options {
-            connect_timeout: PATIENCE,
-            read_timeout: Some(PATIENCE),
-            redirects: 3,
-            idle_per_host: 4,
-            ..Options::default()
-        };
-        client(options).map(Self).map_err(|error| error.to_string())
+    /// The client, made for the first question: most gateways never ask one.
+    fn client(&self) -> Result<&reqwest::Client, String> {
+        let made = self.0.get_or_init(|| {
+            let options = Options {
+                connect_timeout: PATIENCE,
+                read_timeout: Some(PATIENCE),
+                redirects: 3,
+                idle_per_host: 4,
+                ..Options::default()
+            };
+            client(options).map_err(|error| error.to_string())
+        });
+        made.as_ref().map_err(Clone::clone)
     }
 
     pub async fn get(&self, address: &str) -> Result<Vec<u8>, String> {
@@ -46,7 +51,7 @@ impl Remote {
 
     /// With an access token.
     pub async fn get_as(&self, address: &str, token: Option<&str>) -> Result<Vec<u8>, String> {
-        let mut request = self.0.get(address).header("Accept", "application/json").timeout(PATIENCE);
+        let mut request = self.client()?.get(address).header("Accept", "application/json").timeout(PATIENCE);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -63,7 +68,7 @@ impl Remote {
     ) -> Result<(u16, Map<String, Value>), String> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = self
-            .0
+            .client()?
             .post(address)
             .header("Accept", "application/json")
             .header("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")

@@ -24,7 +24,7 @@ spring.cloud.gateway.routes:
       parts:
       - {{name: user, uri: 'lb://users/users/{{id}}'}}
       - {{name: orders, uri: '{orders}/orders/{{id}}', on-failure: 'null'}}
-      - {{name: slow, uri: '{orders}/delay/5000', timeout: 100ms, default: [], on-failure: default}}
+      - {{name: slow, uri: '{orders}/delay/5000', timeout: 100ms, default: '[]', on-failure: default}}
       - {{name: large, uri: '{orders}/bytes/5000', max-size: 1KB, on-failure: 'null'}}
       - {{name: gone, uri: 'http://127.0.0.1:1/', default: {{none: true}}, flatten: true}}
 - id: strict

@@ -115,3 +115,90 @@ async fn mistakes_in_rules_end_the_start_with_their_place() {
         assert!(!error.contains("plain-secret"), "{error}");
     }
 }
+
+/// A key with a certificate of this name, signed by `authority` or by itself.
+fn certified(
+    name: &str,
+    authority: Option<&(rcgen::Certificate, rcgen::KeyPair, rcgen::CertificateParams)>,
+) -> (rcgen::Certificate, rcgen::KeyPair, rcgen::CertificateParams) {
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = match authority {
+        Some((_, signing, issuing)) => {
+            let issuer = rcgen::Issuer::from_params(issuing, signing);
+            parameters.signed_by(&key, &issuer).unwrap()
+        }
+        None => {
+            parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            parameters.self_signed(&key).unwrap()
+        }
+    };
+    (certificate, key, parameters)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_says_who_it_is() {
+    let upstream = Echo::start();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = certified("authority", None);
+    let server = certified("localhost", Some(&authority));
+    let place = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let yaml = format!(
+        r"
+server.ssl:
+  certificate: {}
+  certificate-private-key: {}
+  trust-certificate: {}
+  client-auth: want
+wellspring.gateway.security:
+  principal-header: X-Client
+  certificate: {{enabled: true, roles: PARTNER}}
+  rules: [{{paths: /partners/**, roles: PARTNER}}]
+{}",
+        place("server.pem", server.0.pem()),
+        place("server.key", server.1.serialize_pem()),
+        place("trust.pem", authority.0.pem()),
+        one_route(&upstream.url(""), &[])
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let client = certified("partner one", Some(&authority));
+    let ask = async |shown: bool| -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.0.der().clone()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = if shown {
+            let key = rustls::pki_types::PrivateKeyDer::try_from(client.1.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![client.0.der().clone()], key).unwrap()
+        } else {
+            builder.with_no_client_auth()
+        };
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", gateway.port())).await.unwrap();
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        let request =
+            "GET /partners/a HTTP/1.1\r\nHost: localhost\r\nX-Client: root\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let known = ask(true).await;
+    assert!(known.starts_with("HTTP/1.1 200"), "{known}");
+    assert_eq!(upstream.requests()[0]["headers"]["x-client"], json!(["partner one"]));
+    let unknown = ask(false).await;
+    assert!(unknown.starts_with("HTTP/1.1 401"), "{unknown}");
+    assert_eq!(upstream.requests().len(), 1);
+    gateway.running.stop().await;
+}
