@@ -90,14 +90,14 @@ impl Proxy {
     /// Answers a request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let watched = self.platform.watch.begin(&request);
-        let response = self.answer(request).await;
+        let response = self.served(request).await;
         match watched {
             None => response,
             Some(watched) => watched.end(response),
         }
     }
 
-    async fn answer(&self, request: Request) -> Response<Body> {
+    async fn served(&self, request: Request) -> Response<Body> {
         let started = Instant::now();
         let inbound = match self.admit(request) {
             Ok(inbound) => inbound,

@@ -242,7 +242,7 @@ impl Compose {
         *request.headers_mut() = headers.clone();
         request.headers_mut().insert(HOST, origin.host_header.clone());
         let timeouts = Timeouts { connect: part.timeout, response: None };
-        let mut response = match self.platform.upstreams.call(&origin, request, None, timeouts).await {
+        let mut response = match self.platform.upstreams.call(&origin, &mut request, timeouts).await {
             Ok(response) => response,
             Err(error) => {
                 if let Some(counted) = counted {
