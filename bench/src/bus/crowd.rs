@@ -30,7 +30,7 @@ pub(super) struct Crowd {
     /// When the last event came to anyone, and how many have come.
     arrivals: watch::Receiver<(usize, Instant)>,
     anything: watch::Receiver<Instant>,
-    _connections: Vec<Connection>,
+    connections: Vec<Connection>,
 }
 
 impl Crowd {
@@ -60,7 +60,7 @@ impl Crowd {
                 }
             });
         }
-        Ok(Self { size, seen, arrivals, anything, _connections: connections })
+        Ok(Self { size, seen, arrivals, anything, connections })
     }
 
     /// Starts a count.
@@ -75,6 +75,14 @@ impl Crowd {
         let all = arrivals.wait_for(|(seen, at)| *seen >= self.size && *at >= began);
         let last = tokio::time::timeout(WAIT, all).await.context("some consumers got nothing")??.1;
         Ok(last.saturating_duration_since(began))
+    }
+
+    /// Lets all of them go.
+    pub(super) async fn disband(self) -> Result<()> {
+        for connection in self.connections {
+            connection.close(200, "bye".into()).await?;
+        }
+        Ok(())
     }
 
     /// Returns when nothing passes any more.

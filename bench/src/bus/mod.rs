@@ -139,7 +139,7 @@ async fn fan_out(rabbit: &Rabbit, connection: &Connection, rounds: usize) -> Res
         (row("bare publish of the same bytes", bare), row("wellspring_bus, with confirm", ours));
     say(&format!("| ratio of the medians | {:.2} | |", second / first));
     bus.close().await;
-    Ok(())
+    crowd.disband().await
 }
 
 /// How long until an event is applied, told by its ack on the broker; silent consumers against such that all acknowledge.
@@ -187,6 +187,7 @@ async fn applied(
             let kind = if acking { "acknowledge" } else { "are silent" };
             say(&format!("| {name} | {CONSUMERS} {kind} | {:.1} | {:.1} |", millis(median), millis(worst)));
         }
+        crowd.disband().await?;
     }
     Ok(())
 }
