@@ -127,6 +127,7 @@ async fn long_many_files_and_commits_are_served() {
         (format!("{GIT}.uri"), remote.url()),
         (format!("{GIT}.basedir"), basedir),
         (format!("{GIT}.timeout"), "60".to_owned()),
+        (format!("{GIT}.clone-on-start"), "true".to_owned()),
         (format!("{GIT}.refresh-rate"), "3600".to_owned()),
         (format!("{GIT}.search-paths"), "team*".to_owned()),
         (
