@@ -219,13 +219,6 @@ fn joins_again(cluster: &mut Cluster, ours: &Daemon) {
         replicates(from, to, name);
         heals(from, to, &format!("{name}2"));
     }
-    // It accepts connections and answers nothing; nobody waits for it.
-    cluster.originals[0].freeze();
-    let meanwhile = Member::new("MEANWHILE", "meanwhile:1", &[third]);
-    assert_eq!(meanwhile.register_at(third).unwrap(), 204);
-    until("the application sees it", || cluster.get("/services/meanwhile") == json!(["meanwhile:1"]));
-    cluster.originals[0].thaw();
-    until("the original hears of it", || entry(original, &meanwhile)["status"] == "UP");
 }
 
 /// Every kind of change made at one node reaches the other.

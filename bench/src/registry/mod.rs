@@ -20,15 +20,26 @@ use requests::{GZIP, Who};
 /// The original compiles what is asked often while it answers; before that its figures say little.
 const WARM_UP: f64 = 25_000.0;
 
-pub(crate) async fn run(effort: Effort) -> Result<()> {
+/// All parts, or those that are named.
+pub(crate) async fn run(effort: Effort, words: &[String]) -> Result<()> {
+    let parts = ["start", "load", "propagation"];
+    let all = !words.iter().any(|word| parts.contains(&word.as_str()));
+    let wanted = |part: &str| all || words.iter().any(|word| word == part);
     let dir = tempfile::tempdir()?;
     let jdk = tools::tool("java").missing().is_empty();
     if !jdk {
         say("No JDK here: the original is left out.\n");
     }
-    starts(dir.path(), jdk)?;
-    under_load(effort, dir.path(), jdk).await?;
-    propagation::run(dir.path(), jdk).await
+    if wanted("start") {
+        starts(dir.path(), jdk)?;
+    }
+    if wanted("load") {
+        under_load(effort, dir.path(), jdk).await?;
+    }
+    if wanted("propagation") {
+        propagation::run(dir.path(), jdk).await?;
+    }
+    Ok(())
 }
 
 /// From the call to the program until lists are answered, on both cores; the best of five, for the original of two.

@@ -68,7 +68,7 @@ impl Client {
     pub fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
         let http = crate::http::client(Options::default()).map_err(|error| http_problem(&error))?;
         let settings = LoadBalancerSettings::from_env(env)?;
-        let eureka: ClientSettings = env.bind("eureka.client")?;
+        let eureka = ClientSettings::from_env(env)?;
         let stop = CancellationToken::new();
         let mut sources: Vec<Arc<dyn Discovery>> = Vec::new();
         let mut connection = None;

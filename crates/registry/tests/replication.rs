@@ -226,3 +226,37 @@ async fn a_refresh_brings_new_peers() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_are_found_by_text_records_of_region_and_zones() {
+    let (first, second) = (Started::plain().await, Started::plain().await);
+    // All nodes of a zone have one port in DNS, so the second node stands in another region.
+    let names = wellspring_test_support::dns::NameServer::start(&[
+        ("txt.us-east-1.registry.test", "one.registry.test two.registry.test"),
+        ("txt.one.registry.test", "127.0.0.1"),
+        ("txt.two.registry.test", "127.0.0.1"),
+        ("txt.eu.registry.test", "three.registry.test"),
+        ("txt.three.registry.test", "127.0.0.1"),
+    ]);
+    let servers = names.address();
+    let node = async |region: &str, port: u16| {
+        Started::with(&[
+            ("eureka.client.use-dns-for-fetching-service-urls", &true),
+            ("eureka.client.eureka-server-dns-name", &"registry.test"),
+            ("eureka.client.eureka-server-port", &port),
+            ("eureka.client.eureka-server-url-context", &"eureka"),
+            ("eureka.client.region", &region),
+            ("eureka.client.register-with-eureka", &false),
+            ("eureka.instance.hostname", &"elsewhere"),
+            ("wellspring.eureka.dns-servers", &servers),
+        ])
+        .await
+    };
+    let here = node("us-east-1", first.running.local_addr().port()).await;
+    here.register(instance("FOO", "i1")).await;
+    first.eventually("apps/FOO/i1", "status", "UP").await;
+    let there = node("eu", second.running.local_addr().port()).await;
+    there.register(instance("FOO", "i2")).await;
+    second.eventually("apps/FOO/i2", "status", "UP").await;
+    assert_eq!(first.status("apps/FOO/i2").await, 404);
+}

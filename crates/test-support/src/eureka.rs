@@ -26,6 +26,9 @@ pub const BRISK: [(&str, &str); 9] = [
     ("eureka.server.response-cache-update-interval-ms", "500"),
 ];
 
+/// Several JVMs start at once, perhaps on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// The service URLs of registries on this machine, as a client's setting has them.
 pub fn urls(ports: &[u16]) -> String {
     let urls: Vec<String> = ports.iter().map(|port| format!("http://127.0.0.1:{port}/eureka/")).collect();
@@ -34,7 +37,7 @@ pub fn urls(ports: &[u16]) -> String {
 
 /// An original server on the first port, with the others as its peers.
 pub fn original(port: u16, peers: &[u16]) -> Launch {
-    member(spring::launch(&jar()).port(port), port, peers)
+    member(spring::launch(&jar()).patience(PATIENCE).port(port), port, peers)
 }
 
 /// Our server on that port, with the others as its peers.
@@ -45,6 +48,7 @@ pub fn ours(port: u16, peers: &[u16]) -> Launch {
 /// A stock application that registers and polls each second. All statuses are shown, not only UP.
 pub fn poller(registries: &[u16]) -> Launch {
     let launch = spring::launch(&jar())
+        .patience(PATIENCE)
         .arg("poller")
         .arg(format!("--eureka.client.service-url.defaultZone={}", urls(registries)))
         .arg("--eureka.client.filter-only-up-instances=false")

@@ -18,7 +18,7 @@ pub(super) async fn locate(env: &Environment, settings: &ConfigSettings) -> Resu
         instances = Simple::from_env(env)?.instances(service).to_vec();
     }
     if instances.is_empty() {
-        let registry: ClientSettings = env.bind("eureka.client")?;
+        let registry = ClientSettings::from_env(env)?;
         instances = instances_of(&registry, service).await.map_err(|error| {
             Problem::new(codes::CONFIG_SERVER, format!("registry does not say where {service} is: {error}"))
                 .hint("eureka.client.service-url.defaultZone: http://host:8761/eureka/")

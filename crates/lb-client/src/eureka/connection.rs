@@ -39,7 +39,10 @@ impl Connection {
         settings: ClientSettings,
         stop: &CancellationToken,
     ) -> Result<Self, Problem> {
-        let servers = in_order(&settings).map_err(|(url, error)| {
+        // From DNS they come with the first request.
+        let dns = settings.use_dns_for_fetching_service_urls;
+        let servers = if dns { Ok(Vec::new()) } else { in_order(&settings) };
+        let servers = servers.map_err(|(url, error)| {
             Problem::new(codes::URL, format!("eureka.client.service-url has no usable URL: {error}"))
                 .found(without_credentials(&url))
                 .hint("http://host:8761/eureka/")
@@ -86,10 +89,10 @@ impl Connection {
 /// The instances of one service, asked for once: before a client exists, when its own configuration is still to come.
 pub(crate) async fn instances_of(settings: &ClientSettings, service: &str) -> Result<Vec<Instance>, String> {
     let mut settings = settings.clone();
-    if settings.service_url.is_empty() {
+    if settings.service_url.is_empty() && !settings.use_dns_for_fetching_service_urls {
         settings.service_url.insert("defaultZone".to_owned(), "http://localhost:8761/eureka/".to_owned());
     }
-    let servers = in_order(&settings).map_err(|(_, error)| error.to_string())?;
+    let servers = in_order(&settings.located().await?).map_err(|(_, error)| error.to_string())?;
     let http = client(options(&settings)).map_err(|error| error.to_string())?;
     let transport = Transport::new(http, servers, &settings);
     let reply = transport.send(Call::Other, Method::GET, &["apps", ""], &[], None).await;

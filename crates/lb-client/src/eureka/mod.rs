@@ -3,6 +3,7 @@
 mod connection;
 mod copy;
 mod fetch;
+mod names;
 mod own;
 mod push;
 mod register;

@@ -127,6 +127,13 @@ impl Servers {
         candidates
     }
 
+    /// Takes over another list; a session with a server that is still in it goes on.
+    pub(crate) fn replace(&mut self, all: Vec<Server>) {
+        self.quarantine.retain(|url| all.iter().any(|server| server.base == *url));
+        self.current = self.current.take().filter(|server| all.contains(server));
+        self.all = all;
+    }
+
     pub(crate) fn answered(&mut self, server: &Server) {
         if self.current.as_ref() != Some(server) {
             self.current = Some(server.clone());

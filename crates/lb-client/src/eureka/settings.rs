@@ -1,9 +1,11 @@
 //! `eureka.client.*` and `eureka.instance.*`, names and defaults as in Spring.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use wellspring_properties::{Environment, Problem};
 
 /// Zone whose URLs serve every zone without an entry of its own; the key is literal, not kebab case.
 pub(super) const DEFAULT_ZONE: &str = "defaultZone";
@@ -20,6 +22,19 @@ pub struct ClientSettings {
     pub fetch_registry: bool,
     /// Zone → comma list of base URLs.
     pub service_url: IndexMap<String, String>,
+    /// The URLs come from text records in DNS, not from `service-url`.
+    pub use_dns_for_fetching_service_urls: bool,
+    /// The domain below which they are; the plain spelling `eureka-server-dns-name` is the same key.
+    pub eureka_server_d_n_s_name: String,
+    /// Port of the servers listed there.
+    pub eureka_server_port: Option<u16>,
+    /// Their path.
+    pub eureka_server_u_r_l_context: String,
+    /// Seconds after which DNS is asked again.
+    pub eureka_service_url_poll_interval_seconds: u64,
+    /// Name servers to ask; none: those of the machine. `wellspring.eureka.dns-servers`.
+    #[serde(skip)]
+    pub dns_servers: Vec<SocketAddr>,
     /// Our region.
     pub region: String,
     /// Region → comma list of its zones; the first one is ours.
@@ -100,6 +115,12 @@ impl Default for ClientSettings {
             register_with_eureka: true,
             fetch_registry: true,
             service_url: IndexMap::new(),
+            use_dns_for_fetching_service_urls: false,
+            eureka_server_d_n_s_name: String::new(),
+            eureka_server_port: None,
+            eureka_server_u_r_l_context: String::new(),
+            eureka_service_url_poll_interval_seconds: 300,
+            dns_servers: Vec::new(),
             region: "us-east-1".to_owned(),
             availability_zones: IndexMap::new(),
             prefer_same_zone_eureka: true,
@@ -127,9 +148,25 @@ impl Default for ClientSettings {
 }
 
 impl ClientSettings {
+    /// What an environment sets.
+    ///
+    /// # Errors
+    /// When a setting has the wrong type.
+    pub fn from_env(env: &Environment) -> Result<Self, Problem> {
+        let mut settings: Self = env.bind("eureka.client")?;
+        settings.dns_servers = env.get_as("wellspring.eureka.dns-servers")?.unwrap_or_default();
+        Ok(settings)
+    }
+
     /// Whether a registry is configured at all.
     pub fn is_configured(&self) -> bool {
-        self.enabled && self.service_url.values().any(|urls| !urls.trim().is_empty())
+        let listed =
+            self.use_dns_for_fetching_service_urls && !self.eureka_server_d_n_s_name.trim().is_empty();
+        self.enabled && (listed || self.names_urls())
+    }
+
+    fn names_urls(&self) -> bool {
+        self.service_url.values().any(|urls| !urls.trim().is_empty())
     }
 
     /// Whether this process is to register itself.

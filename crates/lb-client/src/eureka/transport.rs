@@ -6,10 +6,11 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, warn};
 use url::Url;
 
-use super::servers::{Server, Servers};
+use super::names::Names;
+use super::servers::{Server, Servers, in_order};
 use super::settings::ClientSettings;
 
 /// What is asked; decides which statuses are answers and which mean "try another server".
@@ -87,6 +88,7 @@ pub(crate) struct Reply {
 pub(crate) struct Transport {
     http: reqwest::Client,
     servers: Mutex<Servers>,
+    names: Option<Names>,
     accept: Option<HeaderValue>,
 }
 
@@ -95,7 +97,7 @@ impl Transport {
         let servers = Servers::new(servers, &settings.transport, Instant::now());
         let compact = settings.client_data_accept == "compact";
         let accept = compact.then(|| HeaderValue::from_static("compact"));
-        Self { http, servers: Mutex::new(servers), accept }
+        Self { http, servers: Mutex::new(servers), names: Names::of(settings), accept }
     }
 
     /// Sends to the server of the session, and to others when it fails.
@@ -107,6 +109,14 @@ impl Transport {
         query: &[(&str, &str)],
         body: Option<Bytes>,
     ) -> Result<Reply, TransportError> {
+        if let Some(names) = &self.names
+            && let Some(found) = names.news().await
+        {
+            match in_order(&found) {
+                Ok(servers) => self.servers.lock().replace(servers),
+                Err((url, error)) => warn!(url, %error, "DNS lists what is no host"),
+            }
+        }
         let candidates = self.servers.lock().candidates(Instant::now());
         let mut failure = TransportError::NoServer;
         for server in candidates {

@@ -30,9 +30,9 @@ pub async fn join(
     host: &str,
     known: usize,
 ) -> anyhow::Result<()> {
-    let settings: ClientSettings = context.env.bind("eureka.client")?;
+    let settings = ClientSettings::from_env(&context.env)?;
     let neighbourhood = Neighbourhood::new(context, config, node, host)?;
-    let joined = neighbourhood.follow(&context.env);
+    let joined = neighbourhood.follow(&context.env).await;
     let pause = millis(config.server.peer_eureka_nodes_update_interval_ms);
     let patient = client(Options { connect_timeout: PATIENT, ..Options::default() })?;
     let compared = digest::run(Arc::clone(node), patient.clone(), config.record.comparison_interval);
@@ -40,8 +40,13 @@ pub async fn join(
     let changed = Arc::new(Notify::new());
     let bell = Arc::clone(&changed);
     context.refresher.on_change(move |keys| {
-        let about_peers =
-            ["eureka.client.service-url", "eureka.client.region", "eureka.client.availability-zones"];
+        let about_peers = [
+            "eureka.client.service-url",
+            "eureka.client.region",
+            "eureka.client.availability-zones",
+            "eureka.client.eureka-server",
+            "eureka.client.use-dns",
+        ];
         if keys.iter().any(|key| about_peers.iter().any(|prefix| key.starts_with(prefix))) {
             bell.notify_one();
         }
@@ -53,7 +58,7 @@ pub async fn join(
                 () = tokio::time::sleep(pause) => {}
                 () = changed.notified() => {}
             }
-            neighbourhood.follow(&refresher.env());
+            neighbourhood.follow(&refresher.env()).await;
         }
     });
 
@@ -116,11 +121,15 @@ impl Neighbourhood {
     }
 
     /// Takes over the peers that are configured now; how many there are.
-    fn follow(&self, env: &Environment) -> usize {
-        let settings: ClientSettings = match env.bind("eureka.client") {
+    async fn follow(&self, env: &Environment) -> usize {
+        let read = match ClientSettings::from_env(env) {
+            Ok(settings) => settings.located().await,
+            Err(problem) => Err(problem.line().clone()),
+        };
+        let settings = match read {
             Ok(settings) => settings,
-            Err(problem) => {
-                tracing::warn!("peers stay as they are: {}", problem.line());
+            Err(error) => {
+                tracing::warn!(error, "peers stay as they are");
                 return self.node.peers().all().len();
             }
         };
