@@ -78,8 +78,8 @@ async fn read(request: Request) -> Result<(HeaderMap, String), Failure> {
 /// What curl sends by default: a form with one name and no value. `None`: the body is the text itself.
 fn form(headers: &HeaderMap, body: &str) -> Option<String> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_text = kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/plain");
-    if is_text || !body.ends_with('=') {
+    // With a parameter (`text/plain;charset=…`) the original takes it for something else, too.
+    if kind.trim().eq_ignore_ascii_case("text/plain") || !body.ends_with('=') {
         return None;
     }
     Some(percent_decode_str(&body.replace('+', " ")).decode_utf8_lossy().into_owned())
