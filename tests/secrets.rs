@@ -116,6 +116,46 @@ fn operator(talk: &mut Talk) -> usize {
     asked
 }
 
+/// What is refused, and what a repository that is away answers.
+fn ask_wrongly(talk: &mut Talk, cipher: &str) {
+    for body in [
+        format!("{cipher}00"),
+        format!("00{cipher}"),
+        format!("{{cipher}}{cipher}"),
+        "junk".to_owned(),
+        String::new(),
+    ] {
+        talk.ask(Request::new("POST", "/decrypt").header("Content-Type", "text/plain").body(body));
+    }
+    for path in [
+        "/gone-app/default",
+        "/token-app/default",
+        "/shell-app/default",
+        "/gone-app-default.yml",
+        "/token-app/default/main/x.txt",
+        "/gone-app/default/nowhere",
+        "/app/default/nowhere",
+        "/app/../..",
+        "/app/broken",
+        "/key",
+        "/encrypt/status",
+        "/app/default/main/.git/config",
+        "/nothing",
+        "/%00",
+        "/app-default.yml?resolvePlaceholders=x",
+    ] {
+        talk.get(path);
+        talk.ask(Request::new("GET", path).header("Accept", "text/html"));
+    }
+    talk.ask(
+        Request::new("POST", "/monitor")
+            .header("X-GitHub-Event", "push")
+            .header("X-Hub-Signature-256", "sha256=00")
+            .json(&json!({})),
+    );
+    talk.ask(Request::new("POST", "/monitor").json(&json!({"path": "app.yml"})));
+}
+
 fn nobody_says(said: &[(String, String)], log: &str, secrets: &[&str]) {
     for secret in secrets {
         for (what, text) in said {
@@ -193,42 +233,7 @@ fn cve_2026_41004_no_secret_is_said_anywhere() {
     repository.put("app-strange.yml", &format!("b: '{{cipher}}00{cipher}'\n")).unwrap();
     talk.get("/app/broken");
     repository.put("app-broken.yml", &format!("a: '{{cipher}}{cipher}'\n b: {{\n")).unwrap();
-    for body in [
-        format!("{cipher}00"),
-        format!("00{cipher}"),
-        format!("{{cipher}}{cipher}"),
-        "junk".to_owned(),
-        String::new(),
-    ] {
-        talk.ask(Request::new("POST", "/decrypt").header("Content-Type", "text/plain").body(body));
-    }
-    for path in [
-        "/gone-app/default",
-        "/token-app/default",
-        "/shell-app/default",
-        "/gone-app-default.yml",
-        "/token-app/default/main/x.txt",
-        "/gone-app/default/nowhere",
-        "/app/default/nowhere",
-        "/app/../..",
-        "/app/broken",
-        "/key",
-        "/encrypt/status",
-        "/app/default/main/.git/config",
-        "/nothing",
-        "/%00",
-        "/app-default.yml?resolvePlaceholders=x",
-    ] {
-        talk.get(path);
-        talk.ask(Request::new("GET", path).header("Accept", "text/html"));
-    }
-    talk.ask(
-        Request::new("POST", "/monitor")
-            .header("X-GitHub-Event", "push")
-            .header("X-Hub-Signature-256", "sha256=00")
-            .json(&json!({})),
-    );
-    talk.ask(Request::new("POST", "/monitor").json(&json!({"path": "app.yml"})));
+    ask_wrongly(&mut talk, &cipher);
     actuator(&mut talk);
     let mut operators = Talk { port: admin, said: Vec::new() };
     assert!(operator(&mut operators) > 3);
