@@ -40,7 +40,10 @@ impl Request {
 /// One connection, one request at a time.
 #[derive(Debug)]
 pub struct Connection {
+    port: u16,
     stream: TcpStream,
+    /// The last answer said that the server closes now, as Tomcat does after a hundred.
+    closed: bool,
     buffer: Vec<u8>,
     /// Where the body of the last answer begins.
     body: usize,
@@ -49,9 +52,8 @@ pub struct Connection {
 impl Connection {
     /// To a port of 127.0.0.1.
     pub async fn open(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024), body: 0 })
+        let stream = connect(port).await?;
+        Ok(Self { port, stream, closed: false, buffer: Vec::with_capacity(16 * 1024), body: 0 })
     }
 
     /// Sends, and waits for the whole answer. Another status than the expected one is an error.
@@ -65,6 +67,9 @@ impl Connection {
     /// Sends, and waits for the whole answer, whatever its status.
     pub async fn status(&mut self, request: &Request) -> io::Result<u16> {
         let answer = tokio::time::timeout(PATIENCE, async {
+            if std::mem::take(&mut self.closed) {
+                self.stream = connect(self.port).await?;
+            }
             self.stream.write_all(&request.bytes).await?;
             self.answer().await
         });
@@ -91,6 +96,7 @@ impl Connection {
         let status = text.split_whitespace().nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status line: {text}")))?;
         let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        self.closed = header("connection:") == Some("close");
         if let Some(length) = header("content-length:") {
             let total = head + length.parse::<usize>().map_err(io::Error::other)?;
             self.buffer.reserve(total.saturating_sub(self.buffer.len()));
@@ -113,4 +119,10 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+async fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
