@@ -99,6 +99,19 @@ async fn long_idle_connections_cost_bounded_memory() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_before_the_end_of_the_body_costs_nobody_the_connection() {
+    let upstream = Upstream::start(Manners { hasty: true, ..Manners::default() });
+    let gateway = Launch::new("wellspring-gateway").yaml(&one_route(upstream.port)).start_async().await;
+    let mut caller = Caller::new(gateway.port());
+    let body = vec![b'b'; 1 << 20];
+    for number in 0..30 {
+        let (status, _) =
+            caller.call("POST", "/a", &body).await.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert_eq!(status, 200, "{number}");
+    }
+}
+
 #[test]
 fn half_closed_sockets_leave_nothing_behind() {
     let upstream = Upstream::start(Manners { pause: Duration::from_millis(50), ..Manners::default() });

@@ -17,6 +17,8 @@ pub(crate) struct Manners {
     pub(crate) pause: Duration,
     /// Hangs up after each answer, without having said so.
     pub(crate) hangs_up: bool,
+    /// Answers with nothing before it has read the body.
+    pub(crate) hasty: bool,
 }
 
 /// Dropping it is its sudden death: the port is closed, open connections are reset.
@@ -99,10 +101,17 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
         let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if shared.manners.hasty {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+        }
         while buffer.len() < head + length {
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Ok(());
             }
+        }
+        if shared.manners.hasty {
+            buffer.drain(..head + length);
+            continue;
         }
         tokio::time::sleep(shared.manners.pause).await;
         let draining = shared.draining.load(Relaxed);

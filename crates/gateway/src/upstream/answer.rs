@@ -1,9 +1,11 @@
 //! The body of an answer on its way to the client. At its end the connection goes back, and the balancer hears of it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,6 +15,9 @@ use wellspring_lb_client::{Balancer, Ended, InFlight, Instance};
 use super::body::Outgoing;
 use super::pool::{Connection, Origin};
 use super::wire::{Decoded, Decoder, Upload};
+
+/// How long the rest of a request may take whose answer is complete.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A call to an instance that a balancer chose, which hears how it ended.
 #[derive(Debug)]
@@ -123,13 +128,21 @@ impl Coming {
     }
 
     fn finish(&mut self) {
-        // An answer that came before the request was sent whole leaves a connection nobody else can use.
-        if let Some(connection) = self.connection.take()
-            && self.keep
-            && self.upload.is_none()
-        {
-            self.origin.give_back(connection);
+        let Some(connection) = self.connection.take().filter(|_| self.keep) else { return };
+        match self.upload.take() {
+            None => self.origin.give_back(connection),
+            // The upstream answered early and goes on reading: the client may finish what it is saying.
+            Some((upload, body)) => {
+                tokio::spawn(send_rest(Arc::clone(&self.origin), connection, upload, body));
+            }
         }
+    }
+}
+
+async fn send_rest(origin: Arc<Origin>, mut connection: Connection, mut upload: Upload, mut body: Outgoing) {
+    let sending = poll_fn(|cx| connection.wire.poll_upload(&mut upload, &mut body, cx));
+    if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, sending).await {
+        origin.give_back(connection);
     }
 }
 
