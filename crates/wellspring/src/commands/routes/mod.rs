@@ -129,3 +129,100 @@ fn load(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &str = "spring.cloud.gateway.routes:\n- {id: orders, uri: 'http://h:1', predicates: [Path=/orders/**], filters: [StripPrefix=1]}\n- {id: all, uri: 'http://h:2', predicates: [Path=/**]}\n";
+    const AFTER: &str = "spring.cloud.gateway.routes:\n- {id: orders, uri: 'http://h:3', predicates: [Path=/orders/**]}\n- {id: new, uri: 'http://h:2', predicates: [Path=/**]}\n";
+    const LINES: &str = "GET /orders/7\nGET /x\n";
+
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new() -> Self {
+            let files = Self(tempfile::tempdir().unwrap());
+            for (name, text) in [
+                ("before.yml", BEFORE),
+                ("after.yml", AFTER),
+                ("lines.txt", LINES),
+                ("right.txt", "GET /orders/7 -> orders\n/x -> all\n"),
+                ("wrong.txt", "GET /orders/7 -> all\n"),
+                (
+                    "bad.yml",
+                    "spring.cloud.gateway.routes:\n- {id: a, uri: 'http://h:1', filters: [Nonsense=1]}\n",
+                ),
+            ] {
+                std::fs::write(files.path(name), text).unwrap();
+            }
+            files
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+    }
+
+    fn asked(verb: RoutesVerb) -> (bool, String) {
+        let mut out = Vec::new();
+        let fine = run(verb, Vec::new(), &mut out).unwrap();
+        (fine, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn routes_are_listed_traced_and_tested() {
+        let files = Files::new();
+        let config = files.path("before.yml");
+        let output = Output::Text;
+        let (fine, text) = asked(RoutesVerb::List { config: Some(config.clone()), gateway: None, output });
+        assert!(fine && text.lines().count() == 3 && text.contains("orders  http://h:1"), "{text}");
+        let trace = RoutesVerb::Trace {
+            config: config.clone(),
+            method: "get".to_owned(),
+            path: "/orders/7?q=1".to_owned(),
+            headers: vec!["X-A: 1".to_owned()],
+            output,
+        };
+        let (fine, text) = asked(trace);
+        assert!(fine && text.contains("route orders") && text.contains("to http://h:1/7?q=1"), "{text}");
+        let test = |name: &str| {
+            asked(RoutesVerb::Test { config: config.clone(), requests: files.path(name), output })
+        };
+        assert_eq!(test("right.txt"), (true, "2 requests, 0 go elsewhere\n".to_owned()));
+        let (fine, text) = test("wrong.txt");
+        assert!(!fine && text.contains("GET /orders/7: wanted all, goes to orders"), "{text}");
+        let bad = RoutesVerb::List { config: Some(files.path("bad.yml")), gateway: None, output };
+        let (fine, text) = asked(bad);
+        assert!(!fine && text.contains("Nonsense") && text.contains("bad.yml:2"), "{text}");
+    }
+
+    #[test]
+    fn two_files_are_compared_by_routes_and_by_requests() {
+        let files = Files::new();
+        let (before, after) = (files.path("before.yml"), files.path("after.yml"));
+        let diff = |output| asked(RoutesVerb::Diff { before: before.clone(), after: after.clone(), output });
+        let (fine, text) = diff(Output::Text);
+        assert!(!fine && text.contains("- all\n+ new\n~ orders") && text.contains("http://h:3"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&diff(Output::Json).1).unwrap();
+        assert_eq!((&json["removed"][0], &json["changed"][0]["route"]), (&"all".into(), &"orders".into()));
+        let replay = RoutesVerb::Replay {
+            before: before.clone(),
+            after: after.clone(),
+            requests: files.path("lines.txt"),
+            output: Output::Text,
+        };
+        let (fine, text) = asked(replay);
+        assert!(
+            !fine && text.contains("before: orders http://h:1/7\n  after:  orders http://h:3/orders/7"),
+            "{text}"
+        );
+        let same = RoutesVerb::Replay {
+            before: before.clone(),
+            after: before,
+            requests: files.path("lines.txt"),
+            output: Output::Text,
+        };
+        assert_eq!(asked(same), (true, "2 requests, 2 the same, 0 different, 0 lines not read\n".to_owned()));
+    }
+}
