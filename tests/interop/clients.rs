@@ -207,6 +207,22 @@ fn a_node_application_reads_its_configuration() {
 
     repository.put("shop.yml", "shop:\n  title: New\n").unwrap();
     assert_eq!(load(json!({"name": "shop"}))["config"]["shop"]["title"], "New", "a commit is seen at once");
+
+    // With a password, and a value that the server decrypts.
+    let config =
+        format!("{config}encrypt.key: k\nspring.security.user: {{ name: ada, password: lovelace }}\n");
+    let closed = Launch::new("wellspring-config-server").yaml(&config).start();
+    let login = "Basic YWRhOmxvdmVsYWNl";
+    let cipher = http1::Request::new("POST", "/encrypt")
+        .header("Content-Type", "text/plain")
+        .header("Authorization", login)
+        .body("Secret shop");
+    let cipher = cipher.send(closed.port()).unwrap().text();
+    repository.put("shop.yml", &format!("shop:\n  title: '{{cipher}}{cipher}'\n")).unwrap();
+    let refused = node.load(&closed, json!({"name": "shop"}));
+    assert!(refused["error"].as_str().is_some_and(|text| text.contains("401")), "{refused}");
+    let known = json!({"name": "shop", "auth": {"user": "ada", "pass": "lovelace"}});
+    assert_eq!(node.load(&closed, known)["config"]["shop"]["title"], "Secret shop");
 }
 
 fn source_names(loaded: &Value) -> Vec<String> {

@@ -10,10 +10,11 @@
     reason = "tests"
 )]
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, spring, tools};
+use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, port, spring, tools};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -171,6 +172,92 @@ fn a_spring_application_lives_on_the_platform() {
         get(&platform.gateway, "/greeter/greeting/Bob").status == 503
     });
     assert!(platform.config.is_running() && platform.gateway.is_running() && platform.registry.is_running());
+}
+
+#[test]
+fn a_spring_application_waits_for_its_configuration_and_decrypts_it() {
+    if !tools::present("a_spring_application_waits_for_its_configuration_and_decrypts_it", &["java"]) {
+        return;
+    }
+    // Nobody is there: what fails fast ends, and says why.
+    let gone = port::free();
+    let ended = alone(gone).var("SPRING_CLOUD_CONFIG_RETRY_MAXATTEMPTS", "1").try_start().unwrap_err();
+    assert_eq!(ended.status.map(|status| status.success()), Some(false), "{ended}");
+    assert!(ended.log.contains("Could not locate PropertySource"), "{ended}");
+
+    // Two branches, three files, a value that the server decrypts, and one that it leaves to the client.
+    let key = "a key that both know";
+    let mut repository = Repository::with(&[("application.yml", "greeting: wrong\n")]).unwrap();
+    let open = config_server(&repository, key).start();
+    let encrypted = |text: &str| {
+        let request = http1::Request::new("POST", "/encrypt")
+            .header("Content-Type", "text/plain")
+            .header("Authorization", LOGIN)
+            .body(text);
+        format!("greeting: '{{cipher}}{}'\n", request.send(open.port()).unwrap().text())
+    };
+    repository.branch("release/1").unwrap();
+    repository.write("greeter.yml", "greeting: plain\n").unwrap();
+    repository.write("greeter-loud.yml", "greeting: LOUD\n").unwrap();
+    repository.put("greeter-dutch.yml", &encrypted("Goedendag")).unwrap();
+
+    // It asks again until there is somebody.
+    let early = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = early.local_addr().unwrap().port();
+    let mut greeter = alone(port)
+        .var("SPRING_CLOUD_CONFIG_RETRY_INITIALINTERVAL", "300")
+        .var("SPRING_CLOUD_CONFIG_RETRY_MAXATTEMPTS", "200")
+        .var("SPRING_CLOUD_CONFIG_USERNAME", "ada")
+        .var("SPRING_CLOUD_CONFIG_PASSWORD", "lovelace")
+        .var("SPRING_CLOUD_CONFIG_LABEL", "release/1")
+        .var("SPRING_PROFILES_ACTIVE", "loud,dutch")
+        .var("ENCRYPT_KEY", key)
+        .spawn();
+    for _ in 0..2 {
+        drop(early.accept().unwrap());
+    }
+    drop(early);
+    let server = config_server(&repository, key).port(port).start();
+    poll::until("the application is up", Duration::from_secs(180), || {
+        assert!(greeter.is_running(), "{}", greeter.log());
+        http1::get(greeter.port(), "/actuator/health").is_ok_and(|reply| reply.status == 200)
+    });
+    assert_eq!(get(&greeter, "/greeting/Ada").json()["text"], "Goedendag, Ada");
+    let refused = http1::get(port, "/greeter/dutch").unwrap();
+    assert_eq!(refused.status, 401, "the server wants a password");
+
+    // A server that leaves ciphers as they are: the client has the key.
+    repository.put("greeter-dutch.yml", &encrypted("Hallo")).unwrap();
+    drop(server);
+    let server = config_server(&repository, key)
+        .var("SPRING_CLOUD_CONFIG_SERVER_ENCRYPT_ENABLED", "false")
+        .port(port)
+        .start();
+    let served = http1::Request::new("GET", "/greeter/dutch/release(_)1").header("Authorization", LOGIN);
+    assert!(served.send(server.port()).unwrap().text().contains("{cipher}"));
+    let refreshed = http1::Request::new("POST", "/actuator/refresh").send(greeter.port()).unwrap().json();
+    assert!(refreshed.as_array().is_some_and(|keys| keys.contains(&json!("greeting"))), "{refreshed}");
+    assert_eq!(get(&greeter, "/greeting/Ada").json()["text"], "Hallo, Ada");
+    greeter.stop(SOON);
+}
+
+/// User `ada`, password `lovelace`.
+const LOGIN: &str = "Basic YWRhOmxvdmVsYWNl";
+
+/// The Spring application without a registry, which fails fast.
+fn alone(config_port: u16) -> Launch {
+    spring::launch(&spring::jar())
+        .var("SPRING_CLOUD_CONFIG_URI", format!("http://127.0.0.1:{config_port}"))
+        .var("SPRING_CLOUD_CONFIG_FAILFAST", "true")
+        .var("EUREKA_CLIENT_ENABLED", "false")
+}
+
+fn config_server(repository: &Repository, key: &str) -> Launch {
+    Launch::new("wellspring-config-server")
+        .var("SPRING_CLOUD_CONFIG_SERVER_GIT_URI", repository.uri())
+        .var("SPRING_SECURITY_USER_NAME", "ada")
+        .var("SPRING_SECURITY_USER_PASSWORD", "lovelace")
+        .var("ENCRYPT_KEY", key)
 }
 
 #[test]
