@@ -89,6 +89,8 @@ impl Database {
 
     /// After a crash: on the same port, with its data.
     pub fn restart(&mut self) {
+        // PostgreSQL takes a killed predecessor that nobody has reaped yet for one that runs.
+        fs::remove_file(self.scratch.path().join("data/postmaster.pid")).ok();
         self.guard = self.kind.spawn(self.scratch.path(), self.port);
         self.await_ready();
     }
