@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use wellspring_lb_client::{Balancer, Ended, InFlight, Instance};
 
@@ -74,12 +75,8 @@ impl Answer {
         upload: Option<(Upload, Outgoing)>,
         keep: bool,
     ) -> Self {
-        if upload.is_none()
-            && let Some(bytes) = connection.wire.whole(&mut decoder)
-        {
-            if keep {
-                origin.give_back(connection);
-            }
+        if let Some(bytes) = connection.wire.whole(&mut decoder) {
+            settle(origin, connection, upload, keep);
             return Self { source: Source::Whole(bytes), call: None };
         }
         let coming =
@@ -108,7 +105,12 @@ impl Coming {
             match connection.wire.poll_upload(upload, body, cx) {
                 Poll::Ready(Ok(())) => self.upload = None,
                 // The answer is on its way all the same; the connection ends with it.
-                Poll::Ready(Err(())) => (self.upload, self.keep) = (None, false),
+                Poll::Ready(Err(())) => {
+                    self.keep = false;
+                    if let Some((_, body)) = self.upload.take() {
+                        tokio::spawn(tokio::time::timeout(PATIENCE, hear_out(body)));
+                    }
+                }
                 Poll::Pending => {}
             }
         }
@@ -128,22 +130,48 @@ impl Coming {
     }
 
     fn finish(&mut self) {
-        let Some(connection) = self.connection.take().filter(|_| self.keep) else { return };
-        match self.upload.take() {
-            None => self.origin.give_back(connection),
-            // The upstream answered early and goes on reading: the client may finish what it is saying.
-            Some((upload, body)) => {
-                tokio::spawn(send_rest(Arc::clone(&self.origin), connection, upload, body));
-            }
+        if let Some(connection) = self.connection.take() {
+            settle(&self.origin, connection, self.upload.take(), self.keep);
         }
     }
 }
 
-async fn send_rest(origin: Arc<Origin>, mut connection: Connection, mut upload: Upload, mut body: Outgoing) {
-    let sending = poll_fn(|cx| connection.wire.poll_upload(&mut upload, &mut body, cx));
-    if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, sending).await {
+/// What becomes of a connection whose answer is complete.
+fn settle(origin: &Arc<Origin>, connection: Connection, upload: Option<(Upload, Outgoing)>, keep: bool) {
+    match upload {
+        None if keep => origin.give_back(connection),
+        None => {}
+        // The upstream answered early: the client may finish what it is saying, else its own connection would end.
+        Some((upload, body)) => {
+            tokio::spawn(send_rest(Arc::clone(origin), connection, upload, body, keep));
+        }
+    }
+}
+
+async fn send_rest(
+    origin: Arc<Origin>,
+    mut connection: Connection,
+    mut upload: Upload,
+    mut body: Outgoing,
+    keep: bool,
+) {
+    let sending = async {
+        let sent = poll_fn(|cx| connection.wire.poll_upload(&mut upload, &mut body, cx)).await;
+        if sent.is_err() {
+            hear_out(body).await;
+        }
+        sent
+    };
+    if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, sending).await
+        && keep
+    {
         origin.give_back(connection);
     }
+}
+
+/// Reads what a client still says though nobody wants it any more.
+async fn hear_out(mut body: Outgoing) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 impl Body for Answer {
