@@ -39,10 +39,12 @@ pub(super) async fn encrypt(server: &Server, request: Request) -> Result<Respons
         Some(decoded) => decoded.strip_suffix('=').unwrap_or(&decoded).to_owned(),
         None => body,
     };
-    Ok(match server.decryptor.encrypt_text(&text) {
-        Ok(cipher) => reply::with_type(TEXT, cipher),
-        Err(refusal) => refused(refusal),
-    })
+    match server.decryptor.encrypt_text(&text) {
+        Ok(cipher) => Ok(reply::with_type(TEXT, cipher)),
+        // The original has a description for this where it decrypts, and none where it encrypts.
+        Err(Refusal::NotSupported) => Err(Failure::status(StatusCode::INTERNAL_SERVER_ERROR)),
+        Err(refusal) => Ok(refused(refusal)),
+    }
 }
 
 pub(super) async fn decrypt(server: &Server, request: Request) -> Result<Response, Failure> {
