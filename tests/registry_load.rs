@@ -171,7 +171,7 @@ async fn long_ten_thousand_instances_and_two_hundred_pollers_on_one_core() {
     changes.spawn(drive(port, renewed, begin, Duration::from_millis(500), end));
     // By then everybody has a connection, and every list has been asked for.
     let halfway = async {
-        tokio::time::sleep_until((begin + period).into()).await;
+        tokio::time::sleep_until(begin + period).await;
         mib(&registry)
     };
     let (beats, polls, changes, halfway) = tokio::join!(all(beats), all(polls), all(changes), halfway);

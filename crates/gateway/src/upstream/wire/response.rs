@@ -150,8 +150,8 @@ pub(super) fn trailers(bytes: &Bytes) -> Result<HeaderMap, &'static str> {
 mod tests {
     use super::*;
 
-    fn head(text: &str, method: Method) -> Result<Option<Head>, &'static str> {
-        take(&mut BytesMut::from(text), &method, 8 << 10)
+    fn head(text: &str, method: &Method) -> Result<Option<Head>, &'static str> {
+        take(&mut BytesMut::from(text), method, 8 << 10)
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             ("HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n", Method::GET, Decoder::NOTHING, true),
         ];
         for (text, method, body, keep) in table {
-            let head = head(text, method).unwrap().unwrap();
+            let head = head(text, &method).unwrap().unwrap();
             assert_eq!((head.body, head.keep), (body, keep), "{text:?}");
         }
     }
@@ -211,14 +211,14 @@ mod tests {
             "HTTP/2 200 OK\r\n\r\n",
             "hello\r\n\r\n",
         ] {
-            assert!(head(text, Method::GET).is_err(), "{text:?}");
+            assert!(head(text, &Method::GET).is_err(), "{text:?}");
         }
-        assert!(head("HTTP/1.1 200 OK\r\nA: b\r\n", Method::GET).unwrap().is_none());
+        assert!(head("HTTP/1.1 200 OK\r\nA: b\r\n", &Method::GET).unwrap().is_none());
     }
 
     #[test]
     fn an_announced_patience_is_seen() {
         let text = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(head(text, Method::GET).unwrap().unwrap().patience, Some(Duration::from_secs(5)));
+        assert_eq!(head(text, &Method::GET).unwrap().unwrap().patience, Some(Duration::from_secs(5)));
     }
 }
