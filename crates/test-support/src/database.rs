@@ -90,7 +90,9 @@ impl Database {
     /// After a crash: on the same port, with its data.
     pub fn restart(&mut self) {
         // PostgreSQL takes a killed predecessor that nobody has reaped yet for one that runs.
-        fs::remove_file(self.scratch.path().join("data/postmaster.pid")).ok();
+        for lock in ["data/postmaster.pid".to_owned(), format!(".s.PGSQL.{}.lock", self.port)] {
+            fs::remove_file(self.scratch.path().join(lock)).ok();
+        }
         self.guard = self.kind.spawn(self.scratch.path(), self.port);
         self.await_ready();
     }
