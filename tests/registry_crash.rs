@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 fn start(directory: &Path) -> Daemon {
     Launch::new("wellspring-registry")
         .yaml(&format!(
-            "wellspring.registry.state-directory: {}\neureka.client: {{register-with-eureka: false, fetch-registry: false}}",
+            "wellspring.registry: {{state-directory: {}, state-interval: 200ms}}\neureka.client: {{register-with-eureka: false, fetch-registry: false}}",
             directory.display()
         ))
         .start()

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile; with a daemon's name, that daemon
 //! under load beside its peers.
 
+use std::process::Command;
+
 use crate::command::{cargo, root, succeeds, target};
 
 /// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
@@ -33,8 +35,15 @@ fn benches() -> Vec<(String, String)> {
     found
 }
 
-/// The release build of everything, then the load run.
+/// The release build of everything, then the load run. Programs that `WELLSPRING_BIN_DIR` names are taken as they are, the
+/// load runner among them.
 fn load(subject: &str, options: &[&str]) -> bool {
+    if let Some(folder) = std::env::var_os("WELLSPRING_BIN_DIR") {
+        println!("load run: {subject}");
+        let mut command = Command::new(root().join(folder).join("wellspring-bench"));
+        command.args(options).current_dir(root());
+        return succeeds(command);
+    }
     if !succeeds(cargo(&["build", "--release", "--workspace"])) {
         return false;
     }

@@ -50,7 +50,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     let access = Access::from_env(&context.env, &config.access)?;
     warn_when_open(&context, &access);
     let known = remember(&context, &config, &access, &node).await?;
-    join(&context, &config, &node, &own.host_name, known).await?;
+    join(&context, &config, &node, &own, known).await?;
     dns::start(&context, &config.dns, &node, &own.ip_addr).await?;
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
@@ -77,8 +77,9 @@ async fn remember(
 ) -> anyhow::Result<usize> {
     let Some(directory) = config.record.state_directory.clone() else { return Ok(0) };
     let ended = context.tasks.token();
-    let settings = config.record.event_log.clone();
-    let (log, last, writer) = EventLog::open(&directory, settings.clone(), access.names(), ended.clone())
+    let settings = config.record.clone();
+    let opened = EventLog::open(&directory, settings.event_log.clone(), access.names(), ended.clone());
+    let (log, last, writer) = opened
         .await
         .with_context(|| format!("wellspring.registry.state-directory {}", directory.display()))?;
     node.go_on_after(last);

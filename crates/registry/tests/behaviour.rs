@@ -1,6 +1,8 @@
 //! Rules of the original that show only over time or between nodes; without sockets, on a clock of the test's own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,7 +15,9 @@ use wellspring_registry::view::{Format, Part, Whole};
 use wellspring_registry::{Caller, Clock, Node};
 use wellspring_wire::Millis;
 use wellspring_wire::eureka::replication::{Action, ReplicationResponse};
-use wellspring_wire::eureka::{DataCenterInfo, Form, InstanceInfo, Metadata, Status};
+use wellspring_wire::eureka::{
+    ActionType, DataCenterInfo, Form, InstanceInfo, LeaseInfo, Metadata, Status, hashcode, json,
+};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -201,4 +205,172 @@ fn virtual_addresses_are_elements_of_a_list_and_nobody_is_an_answer() {
     }
     world.node.override_status("A", "1", Status::Down, None, Caller::CLIENT);
     assert!(vip("v2").contains("DOWN_1_"), "an element of a list is fresh, too");
+}
+
+/// Hash code and text of each list that shows the one instance of application A, in every format.
+fn lists(node: &Node) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for format in [Format::Json, Format::Xml] {
+        for form in [Form::Full, Form::Compact] {
+            for whole in [Whole::Apps, Whole::Delta] {
+                let payload = node.whole(whole, format, form);
+                let mut unpacked = String::new();
+                flate2::read::GzDecoder::new(&payload.gzip()[..]).read_to_string(&mut unpacked).unwrap();
+                assert_eq!(unpacked.as_bytes(), payload.plain(), "compressed and plain are one list");
+                all.push((format!("{whole:?} {format:?} {form:?}"), unpacked));
+            }
+            for part in [Part::Vip("v1".into()), Part::SecureVip("s1".into())] {
+                let name = format!("{part:?} {format:?} {form:?}");
+                let bytes = node.part(part, format, form).unwrap();
+                all.push((name, String::from_utf8(bytes.to_vec()).unwrap()));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_kind_of_change_is_in_every_list_at_once() {
+    let world = World::new(Rules { self_preservation: false, ..Rules::default() });
+    let sent = || InstanceInfo { secure_vip_address: Some("s1".into()), ..instance("A", "1") };
+    let colour = || Metadata::from_iter([("colour".to_owned(), "blue".to_owned())]);
+    type Change<'a> = (&'a str, Box<dyn Fn(&Node) + 'a>, &'a str);
+    let changes: [Change<'_>; 7] = [
+        ("registered", Box::new(|node| node.register(sent(), Caller::CLIENT)), "UP_1_"),
+        (
+            "overridden",
+            Box::new(|node| {
+                node.override_status("A", "1", Status::OutOfService, None, Caller::CLIENT);
+            }),
+            "OUT_OF_SERVICE_1_",
+        ),
+        (
+            "lifted",
+            Box::new(|node| {
+                node.lift_override("A", "1", Status::Down, None, Caller::CLIENT);
+            }),
+            "DOWN_1_",
+        ),
+        (
+            "metadata",
+            Box::new(|node| {
+                node.merge_metadata("A", "1", colour(), Caller::CLIENT);
+            }),
+            "DOWN_1_",
+        ),
+        (
+            "cancelled",
+            Box::new(|node| {
+                node.cancel("A", "1", Caller::CLIENT);
+            }),
+            "",
+        ),
+        ("registered again", Box::new(|node| node.register(sent(), Caller::CLIENT)), "UP_1_"),
+        (
+            "evicted",
+            Box::new(|node| {
+                world.pass(91);
+                node.evict();
+            }),
+            "",
+        ),
+    ];
+    for (what, change, hash) in &changes {
+        lists(&world.node);
+        change(&world.node);
+        for (list, text) in lists(&world.node) {
+            let shown = text.split_once("apps__hashcode").unwrap().1;
+            let json = format!("\":\"{hash}\"");
+            assert!(
+                shown.starts_with(&json) || shown.starts_with(&format!(">{hash}<")),
+                "{what}: {list}: {text}"
+            );
+            if *what == "metadata" {
+                assert_eq!(text.contains("blue"), list.contains("Full"), "{list}: {text}");
+            }
+        }
+        for (format, form) in [(Format::Json, Form::Full), (Format::Xml, Form::Compact)] {
+            let application = world.node.part(Part::App("A".into()), format, form);
+            assert_eq!(application.is_some(), !hash.is_empty(), "{what}");
+            if let Some(text) = application {
+                let status = hash.trim_end_matches("_1_");
+                assert!(std::str::from_utf8(&text).unwrap().contains(status), "{what}");
+            }
+        }
+    }
+}
+
+/// What a stock client does with a delta: replace, remove, compare the hash code.
+fn apply(copy: &mut BTreeMap<(String, String), Arc<InstanceInfo>>, delta: &str) -> String {
+    let delta = json::read_applications(delta.as_bytes()).unwrap();
+    for instance in delta.instances() {
+        let key = (instance.app.clone(), instance.id().to_owned());
+        if instance.action_type == Some(ActionType::Deleted) {
+            copy.remove(&key);
+        } else {
+            copy.insert(key, Arc::clone(instance));
+        }
+    }
+    delta.hashcode
+}
+
+#[test]
+fn who_applies_deltas_has_what_the_whole_list_has() {
+    for seed in 0..64 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = World::new(Rules { self_preservation: false, ..Rules::default() });
+        let node = &world.node;
+        let mut copy = BTreeMap::new();
+        let statuses = [Status::Up, Status::Down, Status::Starting, Status::OutOfService];
+        for fetch in 0..60 {
+            for _ in 0..random.usize(0..8) {
+                let app = ["A", "B", "C"][random.usize(0..3)];
+                // Overrides go by the id alone: the same one in two applications would be a matter of its own.
+                let id = format!("{app}{}", random.u8(0..6));
+                let status = statuses[random.usize(0..4)];
+                match random.u8(0..8) {
+                    0..=2 => {
+                        let stamp = Some(Millis(START + random.i64(0..1000)));
+                        let sent = InstanceInfo { status, last_dirty: stamp, ..instance(app, &id) };
+                        node.register(sent, Caller::CLIENT);
+                    }
+                    3 => drop(node.cancel(app, &id, Caller::CLIENT)),
+                    4 => drop(node.override_status(app, &id, status, None, Caller::CLIENT)),
+                    5 => drop(node.lift_override(app, &id, status, None, Caller::CLIENT)),
+                    6 => drop(node.renew(app, &id, None, None, Caller::CLIENT)),
+                    _ => node.evict(),
+                }
+            }
+            world.pass(random.i64(0..80));
+            node.with(|state, now| state.sweep_recent(now));
+            let told = apply(&mut copy, &world.list(Whole::Delta));
+            assert_eq!(hashcode(copy.values().map(AsRef::as_ref)), told, "seed {seed}, fetch {fetch}");
+            let list = json::read_applications(world.list(Whole::Apps).as_bytes()).unwrap();
+            let listed: Vec<_> = list.instances().map(|one| (&one.app, one.id(), one.status)).collect();
+            let copied: Vec<_> = copy.values().map(|one| (&one.app, one.id(), one.status)).collect();
+            assert_eq!(copied, listed, "seed {seed}, fetch {fetch}");
+        }
+    }
+}
+
+#[test]
+fn tasks_for_a_peer_wait_as_long_as_their_kind_allows() {
+    let world = World::new(Rules::default());
+    let peer = world.peer();
+    let lease = LeaseInfo { renewal_interval: 5, ..LeaseInfo::default() };
+    let kinds = |passed: i64| {
+        let node = &world.node;
+        node.register(InstanceInfo { lease, ..instance("A", "1") }, Caller::CLIENT);
+        node.renew("A", "1", None, None, Caller::CLIENT);
+        node.override_status("A", "1", Status::Down, None, Caller::CLIENT);
+        node.lift_override("A", "1", Status::Up, None, Caller::CLIENT);
+        node.register(instance("B", "2"), Caller::CLIENT);
+        world.pass(passed);
+        world.told(&peer)
+    };
+    use Action::{DeleteStatusOverride, Heartbeat, Register, StatusUpdate};
+    assert_eq!(kinds(3), [Register, Heartbeat, StatusUpdate, DeleteStatusOverride, Register]);
+    // A registration and a heartbeat are worth the renewal interval of their instance, which is 30 s for the second one.
+    assert_eq!(kinds(6), [StatusUpdate, DeleteStatusOverride, Register]);
+    assert_eq!(kinds(30), []);
 }

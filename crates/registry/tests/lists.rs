@@ -104,6 +104,22 @@ async fn without_deltas_the_path_is_403() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delta_forgets_as_soon_as_it_is_told_to() {
+    let node = Started::with(&[
+        ("eureka.server.retention-time-in-m-s-in-delta-queue", &300),
+        ("eureka.server.delta-retention-timer-interval-in-ms", &100),
+    ])
+    .await;
+    node.register(instance("FOO", "i1")).await;
+    node.until("the end of the retention time", async || {
+        let delta = node.json("apps/delta").await;
+        assert_eq!(delta["applications"]["apps__hashcode"], "UP_1_", "of the whole registry");
+        delta["applications"]["application"].as_array().unwrap().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_lease_is_listed_until_it_is_evicted() {
     let node = Started::with(&[
         ("eureka.server.enable-self-preservation", &false),

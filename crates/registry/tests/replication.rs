@@ -65,6 +65,20 @@ async fn a_heartbeat_brings_what_the_peer_lacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_exactly_true_marks_a_replication() {
+    let (a, b) = pair().await;
+    for word in ["TRUE", "True", "yes", "1", "true,true"] {
+        let body = json!({ "instance": instance("FOO", word) }).to_string();
+        a.post("apps/FOO", body).header("x-netflix-discovery-replication", word).send().await.unwrap();
+        let path = format!("apps/FOO/{word}");
+        b.eventually(&path, "status", "UP").await;
+        // A client that is behind is told nothing; a peer would get what is known here.
+        let late = a.put(&format!("{path}?lastDirtyTimestamp=1600000000000"));
+        assert_eq!(late.header("x-netflix-discovery-replication", word).send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_lost_batch_left_apart_is_healed() {
     let (a, b) = pair().await;
     // Nobody is told of these two: they come as replications, and go no further.

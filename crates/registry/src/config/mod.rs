@@ -1,4 +1,4 @@
-//! `eureka.server.*`, `eureka.instance.registry.*`, `eureka.dashboard.*`: every key of the original is taken.
+//! `eureka.server.*`, `eureka.instance.*`, `eureka.dashboard.*`: every key of the original is taken.
 //!
 //! Those that can have no effect here are named at start, with the reason; names that nobody knows are complained about.
 
@@ -8,6 +8,7 @@ mod server;
 use std::time::Duration;
 
 use serde::Deserialize;
+use wellspring_lb_client::eureka::InstanceSettings;
 use wellspring_properties::{Environment, Problem};
 
 pub use server::Server;
@@ -73,7 +74,7 @@ impl Config {
         let record = env.bind::<record::Settings>("wellspring.registry")?;
         let dns = env.bind("wellspring.registry.dns")?;
         let access = env.bind("wellspring.registry.access")?;
-        for problem in unknown.into_iter().chain(more).chain(yet_more) {
+        for problem in unknown.into_iter().chain(more).chain(yet_more).chain(unknown_of_instance(env)) {
             match no_effect::reason(&problem) {
                 Some((key, reason)) => tracing::info!(key, reason, "setting has no effect here"),
                 None => tracing::warn!("{}", problem.line()),
@@ -104,7 +105,7 @@ impl Config {
         let (server, mut problems) = env.bind_checked::<Server>("eureka.server");
         let (dashboard, more) = env.bind_checked::<Dashboard>("eureka.dashboard");
         let (opening, yet_more) = env.bind_checked::<Opening>("eureka.instance.registry");
-        problems.extend(more.into_iter().chain(yet_more));
+        problems.extend(more.into_iter().chain(yet_more).chain(unknown_of_instance(env)));
         for problem in &mut problems {
             if let Some((key, reason)) = no_effect::reason(problem) {
                 problem.message = format!("{key} has no effect here: {reason}");
@@ -136,6 +137,14 @@ impl Config {
 /// A period of a timer: never zero, which would spin.
 pub fn millis(value: u64) -> Duration {
     Duration::from_millis(value.max(1))
+}
+
+/// Complaints about this node's own entry; what stands below `registry` there is another matter.
+fn unknown_of_instance(env: &Environment) -> impl Iterator<Item = Problem> {
+    let (_, unknown) = env.bind_checked::<InstanceSettings>("eureka.instance");
+    let of_registry =
+        |problem: &Problem| problem.message.starts_with("unknown setting eureka.instance.registry");
+    unknown.into_iter().filter(move |problem| !of_registry(problem))
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ const NO_POOL: &str = "there are no thread pools to size";
 const NO_CODECS: &str = "there is one codec per format";
 const REGION_CLIENT: &str = "remote regions are read with the settings of all outgoing connections";
 
-const KEYS: [(&str, &str); 40] = [
+/// Below `eureka.server`, without hyphens.
+const SERVER: [(&str, &str); 41] = [
     ("asgcacheexpirytimeoutms", AMAZON),
     ("asgquerytimeoutms", AMAZON),
     ("asgupdateintervalms", AMAZON),
@@ -20,6 +21,7 @@ const KEYS: [(&str, &str); 40] = [
     ("eipbindingretryintervalmswhenunbound", AMAZON),
     ("listautoscalinggroupsrolename", AMAZON),
     ("primeawsreplicaconnections", AMAZON),
+    ("useawsasgapi", AMAZON),
     ("route53bindrebindretries", AMAZON),
     ("route53bindingretryintervalms", AMAZON),
     ("route53domainttl", AMAZON),
@@ -51,17 +53,28 @@ const KEYS: [(&str, &str); 40] = [
     ("remoteregionurls", "name the regions: remote-region-urls-with-name"),
 ];
 
+/// Below `eureka.instance`.
+const INSTANCE: [(&str, &str); 4] = [
+    ("defaultaddressresolutionorder", AMAZON),
+    ("datacenterinfo", "the data centre is told as MyOwn"),
+    ("asyncclientinitialization", "no start waits for a registry"),
+    ("namespace", "the keys begin with eureka.instance"),
+];
+
 /// The key and the reason, when the complaint is about one of these.
 pub(super) fn reason(problem: &Problem) -> Option<(&str, &'static str)> {
     let key = problem.message.strip_prefix("unknown setting ")?;
-    let name: String = key
-        .strip_prefix("eureka.server.")?
+    let (keys, rest) = match key.strip_prefix("eureka.server.") {
+        Some(rest) => (&SERVER[..], rest),
+        None => (&INSTANCE[..], key.strip_prefix("eureka.instance.")?),
+    };
+    let name: String = rest
         .chars()
         .take_while(|character| *character != '.')
         .filter(char::is_ascii_alphanumeric)
         .map(|character| character.to_ascii_lowercase())
         .collect();
-    KEYS.iter().find(|(known, _)| *known == name).map(|(_, reason)| (key, *reason))
+    keys.iter().find(|(known, _)| *known == name).map(|(_, reason)| (key, *reason))
 }
 
 #[cfg(test)]
@@ -77,5 +90,6 @@ mod tests {
         assert_eq!(reason_of("a-s-g-query-timeout-ms"), Some(AMAZON));
         assert_eq!(reason_of("route53DomainTTL"), Some(AMAZON));
         assert_eq!(reason_of("eviction-interval"), None);
+        assert_eq!(reason_of("namespace"), None, "that is one of eureka.instance");
     }
 }

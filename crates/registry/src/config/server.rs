@@ -130,6 +130,10 @@ impl Server {
             "eureka.instance.registry.expected-number-of-clients-sending-renews",
             "the number is known when the registry opens",
         );
+        set(
+            "eureka.instance.instance-enabled-onit",
+            "the first registration has the status of eureka.instance.initial-status",
+        );
         ignored
     }
 }

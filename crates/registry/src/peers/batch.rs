@@ -152,15 +152,25 @@ impl Outbox {
         }
         let mut chosen: Vec<Key> = Vec::new();
         let mut oldest: Option<Millis> = None;
+        let mut expired: HashSet<Key> = HashSet::new();
         for key in &self.queue {
             if chosen.len() == BATCH {
                 break;
             }
             let Some(task) = self.tasks.get(key) else { continue };
+            if now > task.expires {
+                expired.insert(key.clone());
+                continue;
+            }
             if !self.busy.contains(&(key.app.clone(), key.id.clone())) {
                 oldest = Some(oldest.map_or(task.since, |since| since.min(task.since)));
                 chosen.push(key.clone());
             }
+        }
+        if !expired.is_empty() {
+            self.queue.retain(|key| !expired.contains(key));
+            self.tasks.retain(|key, _| !expired.contains(key));
+            self.dropped += expired.len() as u64;
         }
         let Some(oldest) = oldest else { return Next::Idle };
         let due = oldest + self.limits.delay;
@@ -193,6 +203,8 @@ impl Outbox {
                 return;
             }
             Outcome::Refused => {
+                // It was reached all the same.
+                self.failures = 0;
                 self.dropped += batch.tasks.len() as u64;
                 return;
             }
@@ -305,6 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn only_so_many_batches_are_under_way() {
+        let mut outbox = Outbox::new(Limits { in_flight: 2, delay: Duration::ZERO, ..Limits::default() });
+        for number in 0..3 * BATCH {
+            outbox.offer(item(Action::Heartbeat, &number.to_string()), LIFE, Millis(0));
+        }
+        let first = sent(&mut outbox, 0);
+        assert_eq!((first.len(), sent(&mut outbox, 0).len()), (250, 250));
+        assert!(matches!(outbox.next(Millis(0)), Next::Idle));
+        outbox.finish(first, Outcome::Delivered, Millis(1));
+        assert_eq!(sent(&mut outbox, 1).len(), 250);
+    }
+
+    #[test]
     fn the_newest_wins_in_the_place_of_the_oldest() {
         let mut outbox = Outbox::new(Limits::default());
         outbox.offer(marked(Action::Heartbeat, "1", 1), LIFE, Millis(0));
@@ -357,6 +382,24 @@ mod tests {
         assert!(matches!(outbox.next(Millis(201)), Next::WaitUntil(Millis(1200))));
         assert!(matches!(outbox.next(Millis(30_011)), Next::Idle));
         assert_eq!(outbox.dropped(), 3);
+    }
+
+    #[test]
+    fn an_expired_task_behind_a_living_one_is_not_sent() {
+        let mut outbox = Outbox::new(Limits { delay: Duration::ZERO, ..Limits::default() });
+        outbox.offer(item(Action::StatusUpdate, "1"), LIFE, Millis(0));
+        outbox.offer(item(Action::Register, "2"), Duration::from_secs(5), Millis(0));
+        outbox.offer(item(Action::Heartbeat, "3"), LIFE, Millis(0));
+        let batch = sent(&mut outbox, 5_001);
+        assert_eq!(
+            shown(&batch),
+            [(Action::StatusUpdate, "1".to_owned()), (Action::Heartbeat, "3".to_owned())]
+        );
+        assert_eq!((outbox.len(), outbox.dropped()), (0, 1));
+        outbox.finish(batch, Outcome::Unreachable, Millis(5_002));
+        let batch = sent(&mut outbox, 5_200);
+        outbox.finish(batch, Outcome::Refused, Millis(5_300));
+        assert!(outbox.reachable(), "who refuses was reached");
     }
 
     #[test]

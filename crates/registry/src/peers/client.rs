@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -85,13 +86,13 @@ impl Peer {
         self.outbox.lock().finish(batch, outcome, self.clock.now());
     }
 
-    /// Sends what is offered until the peer is removed.
-    pub async fn run(self: Arc<Self>, http: reqwest::Client, node: Arc<Node>) {
+    /// Sends what is offered until the peer is removed. `identity` is the address that this node goes by.
+    pub async fn run(self: Arc<Self>, http: reqwest::Client, node: Arc<Node>, identity: HeaderValue) {
         let mut under_way: FuturesUnordered<BoxFuture<'_, (Batch, Outcome)>> = FuturesUnordered::new();
         loop {
             let wait = loop {
                 match self.next() {
-                    Next::Send(batch) => under_way.push(Box::pin(self.send(&http, &node, batch))),
+                    Next::Send(batch) => under_way.push(Box::pin(self.send(&http, &node, &identity, batch))),
                     Next::WaitUntil(until) => break Some(until.since(self.clock.now())),
                     Next::Idle => break None,
                 }
@@ -113,11 +114,17 @@ impl Peer {
         }
     }
 
-    async fn send(&self, http: &reqwest::Client, node: &Arc<Node>, batch: Batch) -> (Batch, Outcome) {
+    async fn send(
+        &self,
+        http: &reqwest::Client,
+        node: &Arc<Node>,
+        identity: &HeaderValue,
+        batch: Batch,
+    ) -> (Batch, Outcome) {
         let items = batch.items();
         let mut body = Vec::with_capacity(items.len() * 256);
         json::write_batch(&items, &mut body);
-        let outcome = match self.post(http, body).await {
+        let outcome = match self.post(http, identity, body).await {
             Ok(answers) => {
                 if answers.len() == items.len() {
                     for (item, answer) in items.iter().zip(answers) {
@@ -133,13 +140,19 @@ impl Peer {
         (batch, outcome)
     }
 
-    async fn post(&self, http: &reqwest::Client, body: Vec<u8>) -> Result<Vec<ReplicationResponse>, Outcome> {
+    async fn post(
+        &self,
+        http: &reqwest::Client,
+        identity: &HeaderValue,
+        body: Vec<u8>,
+    ) -> Result<Vec<ReplicationResponse>, Outcome> {
         let mut request = http
             .post(self.address.url("peerreplication/batch/"))
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/json")
             .header("DiscoveryIdentity-Name", "DefaultServer")
             .header("DiscoveryIdentity-Version", "1.0")
+            .header("DiscoveryIdentity-Id", identity)
             .header(KIND, env!("CARGO_PKG_VERSION"))
             .body(body);
         if let Some(value) = self.address.authorization() {

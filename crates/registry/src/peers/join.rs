@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::HeaderValue;
 use tokio::sync::Notify;
 use wellspring_daemon::Context;
 use wellspring_lb_client::eureka::ClientSettings;
 use wellspring_lb_client::http::{Options, client};
 use wellspring_properties::{Environment, Problem, codes};
+use wellspring_wire::eureka::InstanceInfo;
 
 use super::address::Address;
 use super::batch::Limits;
@@ -27,11 +29,11 @@ pub async fn join(
     context: &Context,
     config: &Config,
     node: &Arc<Node>,
-    host: &str,
+    own: &InstanceInfo,
     known: usize,
 ) -> anyhow::Result<()> {
     let settings = ClientSettings::from_env(&context.env)?;
-    let neighbourhood = Neighbourhood::new(context, config, node, host)?;
+    let neighbourhood = Neighbourhood::new(context, config, node, own)?;
     let joined = neighbourhood.follow(&context.env).await;
     let pause = millis(config.server.peer_eureka_nodes_update_interval_ms);
     let patient = client(Options { connect_timeout: PATIENT, ..Options::default() })?;
@@ -86,12 +88,13 @@ struct Neighbourhood {
     context: Context,
     node: Arc<Node>,
     own: nodes::Own,
+    identity: HeaderValue,
     http: reqwest::Client,
     limits: Limits,
 }
 
 impl Neighbourhood {
-    fn new(context: &Context, config: &Config, node: &Arc<Node>, host: &str) -> anyhow::Result<Self> {
+    fn new(context: &Context, config: &Config, node: &Arc<Node>, own: &InstanceInfo) -> anyhow::Result<Self> {
         let server = &config.server;
         let my_url = server.my_url.as_deref().filter(|url| !url.trim().is_empty());
         let my_url = my_url.map(Address::parse).transpose().map_err(|error| {
@@ -107,10 +110,16 @@ impl Neighbourhood {
             ..Options::default()
         })
         .context("no HTTP client for peers")?;
+        let by_address = context
+            .env
+            .get_as::<bool>("eureka.client.transport.applications-resolver-use-ip")?
+            .unwrap_or(false);
+        let host = if by_address { &own.ip_addr } else { &own.host_name };
         Ok(Self {
             context: context.clone(),
             node: Arc::clone(node),
-            own: nodes::Own { my_url, host: host.to_owned(), port: context.local_addr.port() },
+            own: nodes::Own { my_url, host: host.clone(), port: context.local_addr.port() },
+            identity: HeaderValue::try_from(&own.ip_addr).context("eureka.instance.ip-address")?,
             http,
             limits: Limits {
                 capacity: server.max_elements_in_peer_replication_pool.max(1),
@@ -138,7 +147,11 @@ impl Neighbourhood {
         for peer in self.node.peers().replace(&addresses, make) {
             tracing::info!(peer = %peer.address(), "peer added");
             crate::metrics::of_peer(&self.context.meters, &peer);
-            self.context.tasks.spawn(peer.run(self.http.clone(), Arc::clone(&self.node)));
+            self.context.tasks.spawn(peer.run(
+                self.http.clone(),
+                Arc::clone(&self.node),
+                self.identity.clone(),
+            ));
         }
         self.node.peers().all().len()
     }

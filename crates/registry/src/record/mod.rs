@@ -21,6 +21,9 @@ pub use snapshot::{keep, load};
 pub struct Settings {
     /// Where log and state are kept; without it nothing is written.
     pub state_directory: Option<PathBuf>,
+    /// Between two writings of the state, when it changed.
+    #[serde(with = "value::duration_millis")]
+    pub state_interval: Duration,
     pub event_log: LogSettings,
     /// Between two comparisons with each peer.
     #[serde(with = "value::duration_millis")]
@@ -31,6 +34,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             state_directory: None,
+            state_interval: Duration::from_secs(5),
             event_log: LogSettings::default(),
             comparison_interval: Duration::from_secs(10),
         }

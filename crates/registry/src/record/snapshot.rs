@@ -8,11 +8,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 use wellspring_wire::eureka::{Form, json};
 
-use super::{LogSettings, log};
+use super::{Settings, log};
 use crate::view::{Format, Whole};
 use crate::{Caller, Node};
 
-const PERIOD: Duration = Duration::from_secs(5);
+/// Writing it more often would leave no time for anything else.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 fn file(directory: &Path) -> PathBuf {
     directory.join("registry.json")
@@ -46,11 +47,12 @@ pub async fn load(node: &Node, directory: &Path) -> usize {
 }
 
 /// Writes the state whenever it changed, and once more at the end.
-pub async fn keep(node: Arc<Node>, directory: PathBuf, settings: LogSettings, ended: CancellationToken) {
+pub async fn keep(node: Arc<Node>, directory: PathBuf, settings: Settings, ended: CancellationToken) {
     let mut written = 0;
     let mut failing = false;
     loop {
-        let last = tokio::time::timeout(PERIOD, ended.cancelled()).await.is_ok();
+        let last =
+            tokio::time::timeout(settings.state_interval.max(SHORTEST), ended.cancelled()).await.is_ok();
         let payload = node.whole(Whole::Apps, Format::Json, Form::Full);
         if payload.version() != written {
             match write(&directory, &payload.plain()).await {
@@ -65,7 +67,7 @@ pub async fn keep(node: Arc<Node>, directory: PathBuf, settings: LogSettings, en
                 }
             }
         }
-        log::forget(&directory, &settings).await;
+        log::forget(&directory, &settings.event_log).await;
         if last {
             return;
         }

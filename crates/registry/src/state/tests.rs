@@ -188,6 +188,26 @@ fn expectations_follow_registrations_and_cancellations() {
     assert_eq!(registry.renewals().expected(), 5);
 }
 
+#[test]
+fn an_expectation_begins_with_what_was_copied_and_falls_with_evictions() {
+    let mut registry = Registry::new(Rules::default());
+    registry.open(10, Millis(0));
+    assert_eq!((registry.renewals().expected(), registry.renewals().threshold()), (10, 17));
+    // What this server's own client knows counts when it is more than 85 % of what is expected.
+    for (known, expected) in [(8, 10), (9, 9), (7, 9), (30, 30)] {
+        registry.update_expectation(known);
+        assert_eq!(registry.renewals().expected(), expected, "{known} known");
+    }
+    let mut off = Registry::new(Rules { self_preservation: false, ..Rules::default() });
+    off.open(10, Millis(0));
+    off.register(instance("A", "1"), false, Millis(0));
+    assert_eq!(off.renewals().expected(), 11);
+    off.evict(&mut fastrand::Rng::with_seed(7), Millis(90_001));
+    assert_eq!((off.len(), off.renewals().expected()), (0, 10), "evicted");
+    off.update_expectation(3);
+    assert_eq!(off.renewals().expected(), 3, "without self-preservation whatever is known");
+}
+
 /// Renews `alive` of `size` instances twice a minute for `minutes`.
 fn run(size: usize, alive: usize, minutes: i64) -> Registry {
     let mut registry = open(Rules::default());
@@ -213,6 +233,51 @@ fn self_preservation_never_lets_go_of_small_registries() {
     assert_eq!(run(6, 5, 30).len(), 6);
     assert_eq!(run(12, 11, 30).len(), 12);
     assert_eq!(run(13, 12, 30).len(), 12);
+}
+
+#[test]
+fn six_clients_are_the_fewest_that_let_leases_end() {
+    for (size, ends) in [(0, false), (1, false), (5, false), (6, true), (7, true)] {
+        let mut registry = run(size, size, 3);
+        assert_eq!(registry.expiry_enabled(Millis(3 * MINUTE + 1)), ends, "{size} clients that all renew");
+    }
+}
+
+/// As measured at the original: 90 s for who never renewed, twice that for who did, and gone from lists by the minute.
+#[test]
+fn who_falls_silent_is_not_found_first_and_not_listed_later() {
+    let mut registry = open(Rules { self_preservation: false, ..Rules::default() });
+    let mut random = fastrand::Rng::with_seed(7);
+    registry.register(instance("A", "silent"), false, Millis(0));
+    registry.register(instance("A", "renewed"), false, Millis(0));
+    registry.renew("A", "renewed", None, false, Millis(1000));
+    let mut seen: Vec<(i64, (&str, bool, bool))> = Vec::new();
+    for second in 1..=250_i64 {
+        let now = Millis(second * 1000);
+        if second % 60 == 0 {
+            registry.evict(&mut random, now);
+        }
+        let listed = registry.applications();
+        for id in ["silent", "renewed"] {
+            let lists = listed.iter().flat_map(|app| &app.instances).any(|instance| instance.id() == id);
+            let state = (id, registry.instance("A", id, now).is_some(), lists);
+            let before = seen.iter().rfind(|(_, (known, ..))| *known == id).map(|(_, before)| *before);
+            if before != Some(state) {
+                seen.push((second, state));
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            (1, ("silent", true, true)),
+            (1, ("renewed", true, true)),
+            (91, ("silent", false, true)),
+            (120, ("silent", false, false)),
+            (182, ("renewed", false, true)),
+            (240, ("renewed", false, false)),
+        ]
+    );
 }
 
 #[test]
