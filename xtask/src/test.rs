@@ -21,7 +21,7 @@ const PLATFORM: &[&str] = &[
     "registry_load",
     "registry_peers",
     "registry_crash",
-    "config_size",
+    "config_load",
     "bus_board",
     "platform_secrets",
 ];

@@ -11,7 +11,7 @@ pub(crate) enum Error {
     /// No such label, no such repository, or it cannot be had.
     #[error("{0}")]
     NotFound(String),
-    /// A file in a Git repository does not parse. The original answers as if nothing were there.
+    /// A file on `main` of a Git repository does not parse: the original then looks for `master`, and says that this is not there.
     #[error("{0}")]
     Broken(Box<Problem>),
     /// Everything else.

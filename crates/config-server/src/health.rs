@@ -23,6 +23,7 @@ pub(crate) fn register(context: &Context, server: &Arc<Server>) {
 
 async fn component(server: &Server) -> Component {
     let mut repositories = Vec::new();
+    let mut any = false;
     for asked in asked(server) {
         let query = Query {
             name: asked.name.clone().unwrap_or_default(),
@@ -31,9 +32,10 @@ async fn component(server: &Server) -> Component {
             ..Query::default()
         };
         let mut shown = json!({"name": query.name, "profiles": query.profiles(), "label": query.label});
-        match server.find(&query).await {
+        match server.find_any(&query).await {
             Ok(found) => {
                 let sources: Vec<&str> = found.sources.iter().map(|source| source.name.as_str()).collect();
+                any |= !sources.is_empty();
                 if !sources.is_empty()
                     && let Value::Object(members) = &mut shown
                 {
@@ -44,13 +46,18 @@ async fn component(server: &Server) -> Component {
             Err(error) => {
                 let down = server.settings.health.down_health_status.as_deref();
                 let component = Component::new(down.map_or(Status::DOWN, Status::parse))
-                    .detail("repository", shown)
+                    .detail("repository", json!({"application": query.name, "profiles": query.profiles}))
                     .detail("error", error.to_string());
                 return with_freshness(component, server);
             }
         }
     }
-    with_freshness(Component::up().detail("repositories", repositories), server)
+    let component = if any || server.settings.accept_empty {
+        Component::up()
+    } else {
+        Component::new(Status::DOWN).detail("acceptEmpty", false)
+    };
+    with_freshness(component.detail("repositories", repositories), server)
 }
 
 fn asked(server: &Server) -> Vec<HealthRepository> {

@@ -55,12 +55,18 @@ impl Server {
     }
 
     pub(crate) async fn find(&self, query: &Query) -> Result<Found, Error> {
+        let found = self.find_any(query).await?;
+        if found.sources.is_empty() && !self.settings.accept_empty {
+            return Err(Error::NotFound(format!("nothing for {} {}", query.name, query.profiles)));
+        }
+        Ok(found)
+    }
+
+    /// Also when there is nothing.
+    pub(crate) async fn find_any(&self, query: &Query) -> Result<Found, Error> {
         let mut found = self.repository.find(query).await?;
         if let Some(overrides) = &self.overrides {
             found.sources.insert(0, overrides.clone());
-        }
-        if found.sources.is_empty() && !self.settings.accept_empty {
-            return Err(Error::NotFound(format!("nothing for {} {}", query.name, query.profiles)));
         }
         Ok(found)
     }

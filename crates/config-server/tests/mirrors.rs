@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{HttpRemote, Server};
+use support::Server;
 use tokio::time::Instant;
 use wellspring_properties::{Environment, PropertySource};
 use wellspring_test_support::process::resident_kib;
-use wellspring_test_support::{Repository, long};
+use wellspring_test_support::{HttpRemote, Repository, long};
 
 const GIT: &str = "spring.cloud.config.server.git";
 
@@ -58,7 +58,7 @@ async fn submodules_are_read_when_the_settings_want_them() {
     git(main.path(), &["commit", "-q", "-a", "-m", "newer submodule"]);
     assert_eq!(server.value("/orders/default", "a").await, "newer");
     // Who can push to a remote repository does not read other repositories of this machine by that.
-    let remote = HttpRemote::start(main.path().join(".git"), None).await;
+    let remote = HttpRemote::start(main.path().join(".git"), None);
     let mut properties = with("true");
     properties[0].1 = remote.url();
     let outside = start(properties).await;
@@ -69,7 +69,7 @@ async fn submodules_are_read_when_the_settings_want_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_of_the_settings_is_used() {
     let repository = Repository::with(&[("application.yml", "a: 1\n")]).unwrap();
-    let proxy = HttpRemote::start(repository.path().join(".git"), None).await;
+    let proxy = HttpRemote::start(repository.path().join(".git"), None);
     let uri = "http://config.invalid/team/config.git";
     let port = proxy.port().to_string();
     let server = Server::start(&[
@@ -87,99 +87,6 @@ async fn a_proxy_of_the_settings_is_used() {
     ])
     .await;
     assert_eq!(direct.get("/x/default").await.status, 404, "asked directly, where nobody is");
-}
-
-/// A repository with so many files in folders of a hundred, and commits of one file each.
-fn large(folder: &Path, files: usize, commits: usize) {
-    std::fs::create_dir_all(folder).unwrap();
-    git(folder, &["init", "-q", "--bare", "-b", "main", "."]);
-    let mut import = Command::new("git")
-        .current_dir(folder)
-        .args(["fast-import", "--quiet"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut text = String::new();
-    let path = |n: usize| format!("team{}/app{n}.yml", n / 100);
-    for n in 0..commits {
-        let who = format!("t <t@example.org> {} +0000", 1_700_000_000 + n);
-        text.push_str(&format!("commit refs/heads/main\ncommitter {who}\ndata 1\nc\n"));
-        let files: Box<dyn Iterator<Item = usize>> =
-            if n == 0 { Box::new(0..files) } else { Box::new(std::iter::once(n % files)) };
-        for file in files {
-            let content = format!("n: {n}\nname: app{file}\nmore: {}\n", "x".repeat(file % 50));
-            text.push_str(&format!("M 644 inline {}\ndata {}\n{content}\n", path(file), content.len()));
-        }
-    }
-    import.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(import.wait().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn long_many_files_and_commits_are_served() {
-    let (files, commits) = (long::cases(1_000, 10_000), long::cases(500, 50_000));
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("large.git");
-    large(&folder, files, commits);
-    let remote = HttpRemote::start(folder.clone(), None).await;
-    let basedir = home.path().join("mirror").display().to_string();
-    let properties = [
-        (format!("{GIT}.uri"), remote.url()),
-        (format!("{GIT}.basedir"), basedir),
-        (format!("{GIT}.timeout"), "60".to_owned()),
-        (format!("{GIT}.clone-on-start"), "true".to_owned()),
-        (format!("{GIT}.refresh-rate"), "3600".to_owned()),
-        (format!("{GIT}.search-paths"), "team*".to_owned()),
-        (
-            "wellspring.admin.address".to_owned(),
-            format!("127.0.0.1:{}", wellspring_test_support::port::free()),
-        ),
-    ];
-    let properties: Vec<_> = properties.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let before = resident_kib(std::process::id()).unwrap();
-    let began = Instant::now();
-    let server = Server::start(&properties).await;
-    let last = (commits - 1) % files;
-    assert_eq!(server.value(&format!("/app{last}/default"), "n").await, commits - 1);
-    println!("{files} files, {commits} commits: cloned and served in {:?}", began.elapsed());
-    let began = Instant::now();
-    for n in 0..files {
-        let application = format!("app{}", (n * 31) % files);
-        assert_eq!(server.value(&format!("/{application}/default"), "name").await, application);
-    }
-    let after = resident_kib(std::process::id()).unwrap();
-    println!(
-        "each application once: {:?} a request, resident {before} -> {after} KiB",
-        began.elapsed() / u32::try_from(files).unwrap()
-    );
-    assert!(after < before + 90 * 1024, "{before} -> {after} KiB");
-    drop(server);
-    let began = Instant::now();
-    let server = Server::start(&properties).await;
-    assert_eq!(server.value("/app1/default", "name").await, "app1");
-    println!("started again with the mirror, first answer after {:?}", began.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_repositories_are_served_at_once() {
-    let home = tempfile::tempdir().unwrap();
-    let mut all = Vec::new();
-    for n in 0..40 {
-        let repository = Repository::with(&[("application.yml", &format!("n: {n}\n"))]).unwrap();
-        std::os::unix::fs::symlink(repository.path(), home.path().join(format!("app{n}"))).unwrap();
-        all.push(repository);
-    }
-    let server =
-        Server::start(&[(&format!("{GIT}.uri"), &format!("{}/{{application}}", home.path().display()))])
-            .await;
-    for _ in 0..2 {
-        let answers = futures_util::future::join_all((0..40).map(|n| {
-            let server = &server;
-            async move { server.value(&format!("/app{n}/default"), "n").await }
-        }));
-        let answers = tokio::time::timeout(Duration::from_secs(60), answers).await.unwrap();
-        assert_eq!(answers, (0..40).map(serde_json::Value::from).collect::<Vec<_>>());
-    }
 }
 
 /// Every key that the original reads below `spring.cloud.config.server.git`, with a value of its type.

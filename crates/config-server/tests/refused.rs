@@ -5,7 +5,7 @@ mod support;
 
 use support::Server;
 use wellspring_test_support::http1::Request;
-use wellspring_test_support::{Repository, poll};
+use wellspring_test_support::{HttpRemote, Repository, poll};
 
 const URI: &str = "spring.cloud.config.server.git.uri";
 
@@ -347,9 +347,9 @@ async fn cve_2026_47837_forged_webhooks_are_not_believed() {
 /// Addresses are made of names that clients choose: a name may choose a repository below the configured place, never another host.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_in_an_address_reach_no_other_host() {
-    let victim = support::HttpRemote::start(repository().path().to_owned(), None).await;
+    let victim = HttpRemote::start(repository().path().to_owned(), None);
     // Nothing is cloned: it lets nobody in.
-    let remote = support::HttpRemote::start(repository().path().to_owned(), Some("nobody")).await;
+    let remote = HttpRemote::start(repository().path().to_owned(), Some("nobody"));
     let other = format!("127.0.0.1:{}", victim.port());
     for uri in [
         format!("http://127.0.0.1:{}/{{application}}", remote.port()),
@@ -386,7 +386,7 @@ async fn names_in_an_address_reach_no_other_host() {
                 assert!(reply.status < 600, "{path}");
             }
         }
-        assert_eq!(victim.requests.load(std::sync::atomic::Ordering::Relaxed), 0, "{uri}");
+        assert_eq!(victim.requests(), 0, "{uri}");
     }
 }
 

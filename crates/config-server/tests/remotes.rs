@@ -3,12 +3,11 @@
 
 mod support;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use support::{HttpRemote, Server};
+use support::Server;
 use tokio::time::Instant;
-use wellspring_test_support::{Fault, FaultProxy, Repository};
+use wellspring_test_support::{Fault, FaultProxy, HttpRemote, Repository};
 
 const URI: &str = "spring.cloud.config.server.git.uri";
 const RATE: &str = "spring.cloud.config.server.git.refresh-rate";
@@ -21,7 +20,7 @@ fn repository() -> Repository {
 #[tokio::test(flavor = "multi_thread")]
 async fn news_of_an_http_remote_are_served_at_once() {
     let mut repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let server = Server::start(&[(URI, &remote.url())]).await;
     assert_eq!(server.value("/orders/default", "a").await, 1);
     for n in 2..6 {
@@ -42,7 +41,7 @@ async fn history_may_be_rewritten_and_branches_deleted() {
     let mut repository = repository();
     let first = repository.put("application.yml", "a: first\n").unwrap();
     repository.put("application.yml", "a: second\n").unwrap();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let server = Server::start(&[(URI, &remote.url())]).await;
     assert_eq!(server.value("/x/default", "a").await, "second");
     repository.reset(&first).unwrap();
@@ -78,7 +77,7 @@ async fn deleted_branches_live_on_unless_they_are_not_wanted() {
 async fn credentials_are_sent_and_their_absence_is_told() {
     let repository = repository();
     // user:pass
-    let remote = HttpRemote::start(repository.path().join(".git"), Some("Basic dXNlcjpwYXNz")).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), Some("Basic dXNlcjpwYXNz"));
     let url = remote.url();
     let git = "spring.cloud.config.server.git";
     let with =
@@ -98,7 +97,7 @@ async fn credentials_are_sent_and_their_absence_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_followed() {
     let repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let moved = remote.url().replace("/team/", "/moved/team/");
     assert_eq!(Server::start(&[(URI, &moved)]).await.value("/x/default", "a").await, 1);
 }
@@ -106,28 +105,28 @@ async fn a_redirect_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_wait_share_a_fetch() {
     let repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let server = Server::start(&[(URI, &remote.url())]).await;
     server.json("/x/default").await;
-    let before = remote.requests.load(Ordering::Relaxed);
+    let before = remote.requests();
     let many = futures_util::future::join_all((0..40).map(|_| server.get("/x/default"))).await;
     assert!(many.iter().all(|reply| reply.status == 200));
-    let fetches = remote.requests.load(Ordering::Relaxed) - before;
+    let fetches = remote.requests() - before;
     assert!(fetches < 40, "{fetches} fetches for 40 requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_refresh_rate_requests_do_not_fetch() {
     let mut repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let server = Server::start(&[(URI, &remote.url()), (RATE, "3600")]).await;
     server.json("/x/default").await;
-    let before = remote.requests.load(Ordering::Relaxed);
+    let before = remote.requests();
     repository.put("application.yml", "a: 2\n").unwrap();
     for _ in 0..10 {
         assert_eq!(server.value("/x/default", "a").await, 1);
     }
-    assert_eq!(remote.requests.load(Ordering::Relaxed), before);
+    assert_eq!(remote.requests(), before);
     let told = wellspring_test_support::http1::Request::new("POST", "/monitor")
         .json(&serde_json::json!({"path": "application.yml"}));
     assert_eq!(server.send(told).await.json(), serde_json::json!(["*"]));
@@ -137,7 +136,7 @@ async fn with_a_refresh_rate_requests_do_not_fetch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_that_hangs_delays_nobody() {
     let mut repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let proxy = FaultProxy::start(([127, 0, 0, 1], remote.port()).into());
     let uri = proxy.url("/team/config.git");
     let server = Server::start(&[(URI, &uri), ("spring.cloud.config.server.git.timeout", "2")]).await;
@@ -167,7 +166,7 @@ async fn a_remote_that_hangs_delays_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_from_before_is_served_while_the_remote_is_away() {
     let repository = repository();
-    let remote = HttpRemote::start(repository.path().join(".git"), None).await;
+    let remote = HttpRemote::start(repository.path().join(".git"), None);
     let proxy = FaultProxy::start(([127, 0, 0, 1], remote.port()).into());
     let uri = proxy.url("/team/config.git");
     let home = tempfile::tempdir().unwrap();
@@ -213,7 +212,7 @@ async fn a_commit_that_does_not_parse_keeps_the_last_good_one() {
     let told = health["components"]["configServer"]["details"]["mirrors"][0]["rejected"][0].to_string();
     assert!(told.contains(&broken) && told.contains("application.yml:2:"), "{told}");
     // By its id it can still be asked for, and fails as in the original.
-    assert_eq!(server.get(&format!("/x/default/{broken}")).await.status, 404);
+    assert_eq!(server.get(&format!("/x/default/{broken}")).await.status, 500);
     // A template that no application reads does no harm.
     repository.write("charts/t.yaml", "{{- if }}\n").unwrap();
     let mended = repository.put("application.yml", "a: 3\n").unwrap();
@@ -223,11 +222,15 @@ async fn a_commit_that_does_not_parse_keeps_the_last_good_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_commit_that_does_not_parse_is_404() {
+async fn a_first_commit_that_does_not_parse_is_404_for_main_and_500_for_other_labels() {
     let repository =
         Repository::with(&[("application.yml", "a: [\n"), ("orders.properties", "a=1\n")]).unwrap();
     for uri in [repository.path().display().to_string(), repository.uri()] {
         let server = Server::start(&[(URI, &uri)]).await;
-        assert_eq!(server.get("/orders/default").await.status, 404);
+        for (path, status) in
+            [("/orders/default", 404), ("/orders/default/main", 404), ("/orders/default/HEAD", 500)]
+        {
+            assert_eq!(server.get(path).await.status, status, "{path}");
+        }
     }
 }

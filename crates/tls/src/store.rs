@@ -27,7 +27,11 @@ pub enum Content {
 
 /// A private key, in PKCS#8, or still protected by a password of its own.
 pub enum Key {
-    Open(Vec<u8>),
+    /// PKCS#12, whose keys have the password of the store.
+    Open {
+        key: Vec<u8>,
+        password: String,
+    },
     Sealed(Vec<u8>),
 }
 
@@ -51,7 +55,7 @@ impl Key {
     #[must_use]
     pub fn open(&self, password: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Open(key) => Some(key.clone()),
+            Self::Open { key, password: right } => (right == password).then(|| key.clone()),
             Self::Sealed(sealed) => unseal(sealed, password),
         }
     }
@@ -68,7 +72,7 @@ impl Store {
         let entries = store.entries().filter_map(|(alias, entry)| {
             let content = match entry {
                 KeyStoreEntry::PrivateKeyChain(pair) => Content::Key {
-                    key: Key::Open(pair.key().as_der().to_vec()),
+                    key: Key::Open { key: pair.key().as_der().to_vec(), password: password.to_owned() },
                     chain: pair.certs().iter().map(|certificate| certificate.as_der().to_vec()).collect(),
                 },
                 KeyStoreEntry::Certificate(certificate) => Content::Trusted(certificate.as_der().to_vec()),

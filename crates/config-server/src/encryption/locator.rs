@@ -11,9 +11,9 @@ use serde::Deserialize;
 use wellspring_properties::{Environment, Problem};
 
 use super::keystore::KeyStore;
+use super::prefixes::Prefixes;
 use super::rsa::{Algorithm, Form, Rsa};
 use super::symmetric::Symmetric;
-use super::values::Prefixes;
 use super::{Cipher, Refusal};
 use crate::cache::Cache;
 use crate::config::Secret;
@@ -104,7 +104,7 @@ impl Keys {
     }
 
     /// The key that the prefixes of a text name.
-    pub(crate) fn locate(&self, prefixes: &Prefixes<'_>) -> Result<Arc<dyn Cipher>, Refusal> {
+    pub(crate) fn locate(&self, prefixes: &Prefixes) -> Result<Arc<dyn Cipher>, Refusal> {
         match self {
             Self::One(cipher) => Ok(Arc::clone(cipher)),
             Self::Store(store) => store.cipher(

@@ -4,6 +4,7 @@
 
 mod keystore;
 mod locator;
+pub(crate) mod prefixes;
 pub mod reencrypt;
 mod rsa;
 mod symmetric;

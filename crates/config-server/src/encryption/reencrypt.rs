@@ -5,7 +5,8 @@
 
 use wellspring_properties::{Environment, Problem};
 
-use super::values::{MARK, Prefixes};
+use super::prefixes::Prefixes;
+use super::values::MARK;
 use super::{Keys, Refusal};
 
 /// The old keys and the new ones.
@@ -64,7 +65,7 @@ impl Rekeying {
             let (text, length) = cipher_text(marked);
             let (written, after) = marked.split_at(length);
             rest = after;
-            if Prefixes::split(&text).2.is_empty() {
+            if Prefixes::split(&text).1.is_empty() {
                 out.bytes.extend_from_slice(written);
                 continue;
             }
@@ -91,7 +92,7 @@ impl Rekeying {
 
     /// The text under the new key; `None` when it is already.
     fn renewed(&self, text: &str) -> Result<Option<String>, Refusal> {
-        let (prefixes, _, cipher) = Prefixes::split(text);
+        let (prefixes, cipher) = Prefixes::split(text);
         let plain = match self.old.locate(&prefixes).and_then(|key| key.decrypt(cipher)) {
             Ok(plain) => plain,
             Err(refusal) => {
@@ -99,18 +100,16 @@ impl Rekeying {
                 return if known.is_ok() { Ok(None) } else { Err(refusal) };
             }
         };
-        let kept: String = prefixes
-            .all()
-            .filter(|(name, _)| !matches!(*name, "key" | "secret"))
-            .map(|(name, value)| format!("{{{name}:{value}}}"))
-            .collect();
+        let own = text.strip_suffix(cipher).unwrap_or_default();
+        let names_a_key = |pair: &&str| pair.starts_with("{key:") || pair.starts_with("{secret:");
+        let kept: String = own.split_inclusive('}').filter(|pair| !names_a_key(pair)).collect();
         Ok(Some(format!("{}{kept}{}", self.own_prefix(), self.encrypt(&plain)?)))
     }
 
     /// Encrypts, and reads back what was written.
     fn encrypt(&self, plain: &str) -> Result<String, Refusal> {
         let prefix = self.own_prefix();
-        let key = self.new.locate(&Prefixes::split(&prefix).0)?;
+        let key = self.new.locate(&Prefixes::of(&prefix))?;
         let cipher = key.encrypt(plain)?;
         if key.decrypt(&cipher)? == plain { Ok(cipher) } else { Err(Refusal::Invalid) }
     }
@@ -196,7 +195,8 @@ mod tests {
         let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once(MARK) {
             let (cipher, length) = cipher_text(after.as_bytes());
-            let (prefixes, own, body) = Prefixes::split(&cipher);
+            let (prefixes, body) = Prefixes::split(&cipher);
+            let own = cipher.strip_suffix(body).unwrap();
             let plain = keys.locate(&prefixes).unwrap().decrypt(body).unwrap_or_else(|_| body.to_owned());
             out.push_str(&format!("{before}<{own}{plain}>"));
             rest = after.split_at(length).1;

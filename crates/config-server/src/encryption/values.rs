@@ -6,46 +6,11 @@ use indexmap::{IndexMap, IndexSet};
 use tracing::warn;
 use wellspring_properties::{Entry, Scalar, flatten, java_properties, yaml};
 
+use super::prefixes::Prefixes;
 use super::{Cipher, Keys, Refusal};
 
 /// Marks a value as encrypted.
 pub(crate) const MARK: &str = "{cipher}";
-/// Ends the prefixes where the plain text itself begins like one.
-const PLAIN: &str = "{plain}";
-
-/// The `{name:value}` prefixes of a text.
-#[derive(Debug, Default)]
-pub(crate) struct Prefixes<'t>(Vec<(&'t str, &'t str)>);
-
-impl<'t> Prefixes<'t> {
-    /// The prefixes, their own text, and what follows them.
-    pub(crate) fn split(text: &'t str) -> (Self, &'t str, &'t str) {
-        let mut found = Vec::new();
-        let mut rest = text;
-        while let Some(inner) = rest.strip_prefix('{') {
-            if let Some(plain) = rest.strip_prefix(PLAIN) {
-                let own = text.len() - rest.len();
-                return (Self(found), text.get(..own).unwrap_or_default(), plain);
-            }
-            let Some((pair, after)) = inner.split_once('}') else { break };
-            let Some((name, value)) = pair.split_once(':') else { break };
-            found.push((name, value));
-            rest = after;
-        }
-        let own = text.len() - rest.len();
-        (Self(found), text.get(..own).unwrap_or_default(), rest)
-    }
-
-    /// Names and values, in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
-        self.0.iter().copied()
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&'t str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
-    }
-}
-
 /// Decrypts what files hold.
 #[derive(Debug)]
 pub(crate) struct Decryptor {
@@ -85,17 +50,17 @@ impl Decryptor {
 
     /// A cipher text with its prefixes.
     pub(crate) fn decrypt_text(&self, text: &str) -> Result<String, Refusal> {
-        let (prefixes, _, cipher) = Prefixes::split(text);
+        let (prefixes, cipher) = Prefixes::split(text);
         self.key(&prefixes)?.decrypt(cipher)
     }
 
     /// A plain text; its prefixes stay in front of the cipher text.
     pub(crate) fn encrypt_text(&self, text: &str) -> Result<String, Refusal> {
-        let (prefixes, own, plain) = Prefixes::split(text);
-        Ok(format!("{own}{}", self.key(&prefixes)?.encrypt(plain)?))
+        let (prefixes, plain) = Prefixes::split(text);
+        Ok(format!("{}{}", prefixes.text(), self.key(&prefixes)?.encrypt(plain)?))
     }
 
-    pub(crate) fn key(&self, prefixes: &Prefixes<'_>) -> Result<Arc<dyn Cipher>, Refusal> {
+    pub(crate) fn key(&self, prefixes: &Prefixes) -> Result<Arc<dyn Cipher>, Refusal> {
         self.keys.as_ref().ok_or(Refusal::NoKey)?.locate(prefixes)
     }
 
@@ -164,22 +129,6 @@ mod tests {
     }
 
     const HELLO: &str = "{cipher}bdb8465b75953f879cfab9b9443ff491ce228638b8f597040123734dfb0f93f3";
-
-    #[test]
-    fn prefixes_and_what_follows() {
-        for (text, own, rest, key) in [
-            ("AYC", "", "AYC", None),
-            ("{key:a}AYC", "{key:a}", "AYC", Some("a")),
-            ("{name:x}{key:a}{secret:p}AYC", "{name:x}{key:a}{secret:p}", "AYC", Some("a")),
-            ("{plain}{x:y}z", "", "{x:y}z", None),
-            ("{key:a}{plain}{x:y}z", "{key:a}", "{x:y}z", Some("a")),
-            ("{cipher}AYC", "", "{cipher}AYC", None),
-            ("{open", "", "{open", None),
-        ] {
-            let (prefixes, found_own, found_rest) = Prefixes::split(text);
-            assert_eq!((found_own, found_rest, prefixes.get("key")), (own, rest, key), "{text}");
-        }
-    }
 
     #[test]
     fn decrypted_values_come_last_and_invalid_ones_are_named() {

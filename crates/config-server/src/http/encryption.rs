@@ -1,20 +1,16 @@
 //! `/encrypt`, `/decrypt`, `/key`: texts in bodies, JSON where something is wrong.
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
-use percent_encoding::percent_decode_str;
+use http::StatusCode;
 use serde_json::json;
-use wellspring_daemon::{Request, Response, body};
+use wellspring_daemon::{Request, Response};
 
+use super::posted::{self, Posted};
 use super::reply::{self, Failure};
 use crate::encryption::Refusal;
-use crate::encryption::values::Prefixes;
+use crate::encryption::prefixes::Prefixes;
 use crate::server::Server;
 
 const TEXT: &str = "text/plain;charset=UTF-8";
-/// Bytes of a body; certificates and keys are far smaller.
-const LARGEST: usize = 1 << 20;
 
 pub(super) fn status(server: &Server) -> Response {
     match server.decryptor.key(&Prefixes::default()) {
@@ -34,63 +30,48 @@ pub(super) fn key(server: &Server) -> Response {
 }
 
 pub(super) async fn encrypt(server: &Server, request: Request) -> Result<Response, Failure> {
-    let (headers, body) = read(request).await?;
-    let text = match form(&headers, &body) {
-        Some(decoded) => decoded.strip_suffix('=').unwrap_or(&decoded).to_owned(),
-        None => body,
-    };
+    let posted = Posted::read(request).await?;
+    let mut text = posted.text.clone();
+    if posted.is_form(&text) {
+        text = posted::decoded(text.as_bytes()).ok_or_else(|| Failure::status(StatusCode::BAD_REQUEST))?;
+        text.pop();
+    }
     match server.decryptor.encrypt_text(&text) {
         Ok(cipher) => Ok(reply::with_type(TEXT, cipher)),
-        // The original has a description for this where it decrypts, and none where it encrypts.
-        Err(Refusal::NotSupported) => Err(Failure::status(StatusCode::INTERNAL_SERVER_ERROR)),
+        // The original has descriptions for these where it decrypts, and none where it encrypts.
+        Err(Refusal::NotSupported | Refusal::Invalid) => {
+            Err(Failure::status(StatusCode::INTERNAL_SERVER_ERROR))
+        }
         Err(refusal) => Ok(refused(refusal)),
     }
 }
 
 pub(super) async fn decrypt(server: &Server, request: Request) -> Result<Response, Failure> {
-    let (headers, body) = read(request).await?;
-    let text = match form(&headers, &body) {
-        Some(decoded) => {
-            let text = decoded.replace(' ', "+");
-            match text.strip_suffix('=') {
-                Some(cut) if is_cipher(Prefixes::split(cut).2) => cut.to_owned(),
-                _ => text,
-            }
+    let posted = Posted::read(request).await?;
+    let plain = || -> Result<String, Refusal> {
+        // Prefixes are looked for before a form is decoded: in a form that the container wrote there are none.
+        let (prefixes, cipher) = Prefixes::split(&posted.text);
+        let key = server.decryptor.key(&prefixes)?;
+        if !posted.is_form(cipher) {
+            return key.decrypt(cipher);
         }
-        None => body,
+        let text = posted::decoded(cipher.as_bytes()).ok_or(Refusal::Invalid)?.replace(' ', "+");
+        match text.strip_suffix('=') {
+            Some(cut) if is_cipher(cut) => key.decrypt(cut),
+            _ => key.decrypt(&text),
+        }
     };
-    Ok(match server.decryptor.decrypt_text(&text) {
+    Ok(match plain() {
         Ok(plain) => reply::with_type(TEXT, plain),
         Err(refusal) => refused(refusal),
     })
 }
 
-/// A body with its type; both are required.
-async fn read(request: Request) -> Result<(HeaderMap, String), Failure> {
-    let (head, incoming) = request.into_parts();
-    let bytes: Bytes =
-        body::limited(incoming, LARGEST).await.map_err(|refused| Failure::status(refused.status()))?;
-    if bytes.is_empty() || !head.headers.contains_key(CONTENT_TYPE) {
-        return Err(Failure::status(StatusCode::BAD_REQUEST));
-    }
-    let text = String::from_utf8(bytes.to_vec()).map_err(|_| Failure::status(StatusCode::BAD_REQUEST))?;
-    Ok((head.headers, text))
-}
-
-/// What curl sends by default: a form with one name and no value. `None`: the body is the text itself.
-fn form(headers: &HeaderMap, body: &str) -> Option<String> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // With a parameter (`text/plain;charset=…`) the original takes it for something else, too.
-    if kind.trim().eq_ignore_ascii_case("text/plain") || !body.ends_with('=') {
-        return None;
-    }
-    Some(percent_decode_str(&body.replace('+', " ")).decode_utf8_lossy().into_owned())
-}
-
+/// A cipher text that a form's `=` was put behind: of even length.
 fn is_cipher(text: &str) -> bool {
     use base64::Engine;
-    let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    hex || base64::engine::general_purpose::STANDARD.decode(text).is_ok()
+    let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
+    text.len().is_multiple_of(2) && (hex || base64::engine::general_purpose::STANDARD.decode(text).is_ok())
 }
 
 fn refused(refusal: Refusal) -> Response {

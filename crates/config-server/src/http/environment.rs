@@ -14,6 +14,7 @@ use super::watch;
 use crate::render::json;
 use crate::repository::{Found, Query};
 use crate::server::Server;
+use crate::sources::search::Source;
 
 const JSON: &str = "application/json";
 /// The newer commit of the branch that is not served because it does not parse.
@@ -62,12 +63,11 @@ pub(super) async fn answer(
 
 /// The members in the original's order; the sources' values are ready-made.
 fn body(query: &Query, found: &Found, origins: bool) -> Bytes {
-    let fragment = |source: &crate::sources::search::Source| {
-        let document = &source.document;
-        if origins { document.json_with_origins.clone() } else { document.json.clone() }
-    };
+    fn fragment(source: &Source, origins: bool) -> &Bytes {
+        if origins { source.document.json_with_origins() } else { source.document.json() }
+    }
     let size: usize =
-        found.sources.iter().map(|source| fragment(source).len() + source.name.len() + 32).sum();
+        found.sources.iter().map(|source| fragment(source, origins).len() + source.name.len() + 32).sum();
     let mut head = Vec::with_capacity(256);
     head.extend_from_slice(b"{\"name\":");
     json::write_text(&mut head, &query.name);
@@ -94,7 +94,7 @@ fn body(query: &Query, found: &Found, origins: bool) -> Bytes {
         out.put_slice(b"{\"name\":");
         out.put_slice(&name);
         out.put_slice(b",\"source\":");
-        out.put_slice(&fragment(source));
+        out.put_slice(fragment(source, origins));
         out.put_u8(b'}');
     }
     out.put_slice(b"]}");

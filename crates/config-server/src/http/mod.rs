@@ -4,6 +4,7 @@ mod accept;
 mod encryption;
 mod environment;
 mod formats;
+mod posted;
 mod reply;
 pub(crate) mod resource;
 pub(crate) mod route;

@@ -81,7 +81,7 @@ fn fingerprint(found: &Found) -> u64 {
     let mut hasher = DefaultHasher::new();
     for source in &found.sources {
         source.name.hash(&mut hasher);
-        source.document.json.hash(&mut hasher);
+        source.document.json().hash(&mut hasher);
     }
     hasher.finish()
 }

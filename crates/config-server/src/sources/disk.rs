@@ -33,9 +33,27 @@ impl Disk {
     }
 
     fn metadata(&self, path: &str) -> Option<Metadata> {
-        if !path.is_empty() && !is_clean(path) {
+        if path.is_empty() {
+            return std::fs::metadata(&self.root).ok();
+        }
+        if !is_clean(path) {
             return None;
         }
+        let mut full = self.root.clone();
+        let mut found = None;
+        for part in path.split('/') {
+            full.push(part);
+            let metadata = std::fs::symlink_metadata(&full).ok()?;
+            if metadata.is_symlink() {
+                return self.behind_links(path);
+            }
+            found = Some(metadata);
+        }
+        // Without a link on its way a clean path leads nowhere else.
+        found
+    }
+
+    fn behind_links(&self, path: &str) -> Option<Metadata> {
         let full = self.root.join(path);
         let metadata = std::fs::metadata(&full).ok()?;
         self.is_inside(&full).then_some(metadata)

@@ -2,7 +2,7 @@
 //!
 //! Parsed files are cached by the identity of their content, so a request finds them ready to be sent.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -45,10 +45,26 @@ pub(crate) struct Document {
     /// Profiles that it adds.
     pub(crate) includes: Vec<String>,
     pub(crate) entries: IndexMap<String, Entry>,
+    pub(crate) forms: Forms,
+}
+
+/// The `source` object, written when it is first asked for: most clients want only one of the two.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    pub(crate) plain: OnceLock<Bytes>,
+    pub(crate) with_origins: OnceLock<Bytes>,
+}
+
+impl Document {
     /// The `source` object: plain values.
-    pub(crate) json: Bytes,
+    pub(crate) fn json(&self) -> &Bytes {
+        self.forms.plain.get_or_init(|| object(&self.entries, false))
+    }
+
     /// The same with origins.
-    pub(crate) json_with_origins: Bytes,
+    pub(crate) fn json_with_origins(&self) -> &Bytes {
+        self.forms.with_origins.get_or_init(|| object(&self.entries, true))
+    }
 }
 
 #[derive(Debug)]
@@ -89,15 +105,8 @@ impl Documents {
             Some(decryptor) => decryptor.decrypt(entries, place),
             None => entries,
         };
-        let json = object(&entries, false);
-        Arc::new(Document {
-            number: None,
-            activation: Activation::Always,
-            includes: Vec::new(),
-            json_with_origins: json.clone(),
-            json,
-            entries,
-        })
+        let (activation, includes) = (Activation::Always, Vec::new());
+        Arc::new(Document { number: None, activation, includes, entries, forms: Forms::default() })
     }
 
     /// Keeps about `limit` bytes of parsed files.
@@ -187,13 +196,12 @@ impl Documents {
             syntax(problem.at(place))
         })?;
         let includes = list(&entries, INCLUDE);
-        let entries = match &self.decryptor {
+        let mut entries = match &self.decryptor {
             Some(decryptor) => decryptor.decrypt(entries, file),
             None => entries,
         };
-        let json = object(&entries, false);
-        let json_with_origins = object(&entries, true);
-        Ok(Document { number, activation, includes, entries, json, json_with_origins })
+        entries.shrink_to_fit();
+        Ok(Document { number, activation, includes, entries, forms: Forms::default() })
     }
 }
 
@@ -239,7 +247,7 @@ impl Activation {
 }
 
 /// A `source` object.
-pub(crate) fn object(entries: &IndexMap<String, Entry>, origins: bool) -> Bytes {
+fn object(entries: &IndexMap<String, Entry>, origins: bool) -> Bytes {
     let mut out = Vec::with_capacity(entries.len() * 48 + 2);
     out.push(b'{');
     for (at, (key, entry)) in entries.iter().enumerate() {
@@ -260,7 +268,7 @@ pub(crate) fn object(entries: &IndexMap<String, Entry>, origins: bool) -> Bytes 
         }
     }
     out.push(b'}');
-    Bytes::from(out)
+    Bytes::from(out.into_boxed_slice())
 }
 
 /// For sources that are not files: a text under each key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use indexmap::IndexMap;
 
-use super::documents::{Activation, Document, object, texts};
+use super::documents::{Activation, Document, Forms, texts};
 use super::search::Source;
 use crate::render::json;
 
@@ -21,8 +21,7 @@ pub(crate) fn source(overrides: &IndexMap<String, String>) -> Option<Source> {
         number: None,
         activation: Activation::Always,
         includes: Vec::new(),
-        json: object(&entries, false),
-        json_with_origins: with_origins(&entries),
+        forms: Forms { with_origins: with_origins(&entries).into(), ..Forms::default() },
         entries,
     };
     Some(Source { name: "overrides".to_owned(), document: Arc::new(document) })
@@ -64,6 +63,6 @@ mod tests {
         let given = [("list[0]", "x"), ("a", "\\${b}"), ("c", "\\{d}"), ("e", "$\\{f}")];
         let overrides = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let source = source(&overrides).unwrap();
-        assert_eq!(source.document.json, "{\"list.0\":\"x\",\"a\":\"${b}\",\"c\":\"{d}\",\"e\":\"${f}\"}");
+        assert_eq!(source.document.json(), "{\"list.0\":\"x\",\"a\":\"${b}\",\"c\":\"{d}\",\"e\":\"${f}\"}");
     }
 }

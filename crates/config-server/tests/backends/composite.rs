@@ -58,7 +58,12 @@ async fn backends_by_profile_rank_by_order() {
             let file = Request::new("GET", "/orders/default/main/note.txt").header(name, value);
             assert_eq!(server.send(file).await.text(), "from git\n", "{name}");
         }
-        assert_eq!(health(&server, "configServer").await.0, "DOWN");
+        let (status, component) = health(&server, "configServer").await;
+        let failing = &component["details"]["repository"];
+        assert_eq!(
+            (status.as_str(), failing),
+            ("DOWN", &json!({"application": "app", "profiles": "default"}))
+        );
     }
 }
 
@@ -127,7 +132,11 @@ async fn nothing_found_is_404_only_where_the_settings_want_that() {
     let server = Server::start(&settings).await;
     assert_eq!(server.get("/orders/default").await.status, 200);
     assert_eq!(server.get("/nobody/default").await.status, 404);
-    assert_eq!(health(&server, "configServer").await.0, "DOWN");
+    let (status, component) = health(&server, "configServer").await;
+    let found =
+        (status.as_str(), &component["details"]["acceptEmpty"], &component["details"]["repositories"]);
+    let nothing = json!([{"name": "app", "profiles": ["default"], "label": null}]);
+    assert_eq!(found, ("DOWN", &json!(false), &nothing));
     let unknown = [
         ("spring.profiles.active", "composite"),
         ("spring.cloud.config.server.composite[0].type", "credhub"),

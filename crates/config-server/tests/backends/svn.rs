@@ -118,7 +118,7 @@ async fn labels_are_directories_branches_and_tags() {
     svn.put("branches/new/application.yml", "a: new\n");
     assert_eq!(server.value("/x/dev/new", "a").await, "new");
     svn.put("trunk/application.yml", "a: 'open\n");
-    assert_eq!(server.get("/x/dev").await.status, 404, "as a file that does not parse in git");
+    assert_eq!(server.get("/x/dev").await.status, 500, "404 is for labels that are not there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,11 @@ impl Choice {
         self.key.as_deref().unwrap_or("default")
     }
 
+    /// Where this label fails, `master` is tried.
+    pub(crate) fn falls_back(&self, label: &str) -> bool {
+        label == "main" && self.default_label == "main" && self.settings.try_master_branch
+    }
+
     pub(crate) fn matches(&self, name: &str, profiles: &str) -> bool {
         star::matches_any(self.patterns.iter().map(String::as_str), &format!("{name}/{profiles}"))
     }

@@ -116,12 +116,7 @@ impl Git {
         match place.commit(wanted) {
             Ok(commit) => Ok(Opened { place, commit, label: wanted.to_owned() }),
             Err(error) => {
-                let settings = &choice.settings;
-                if error.falls_through()
-                    && wanted == "main"
-                    && choice.default_label == "main"
-                    && settings.try_master_branch
-                {
+                if error.falls_through() && choice.falls_back(wanted) {
                     let commit = place.commit("master").map_err(|_| error)?;
                     return Ok(Opened { place, commit, label: "master".to_owned() });
                 }
@@ -138,10 +133,8 @@ impl Git {
         for label in labels {
             let place = self.places.known(choice, query, label)?;
             let wanted = label.unwrap_or(&choice.default_label);
-            let falls_back =
-                wanted == "main" && choice.default_label == "main" && choice.settings.try_master_branch;
             let commit = place.commit(wanted).ok();
-            let commit = commit.or_else(|| falls_back.then(|| place.commit("master").ok())?);
+            let commit = commit.or_else(|| choice.falls_back(wanted).then(|| place.commit("master").ok())?);
             match commit {
                 Some(commit) => versions.push(commit.id.to_string()),
                 None if choice.settings.continue_on_multiple_label_failure => {}
@@ -215,8 +208,11 @@ impl Git {
         let locations = self.locations_in(choice, &opened, query)?;
         let sources = search::search(&self.documents, &locations, &query.applications(), &query.profiles())
             .map_err(|failure| match failure {
-            Failure::Syntax(problem) => Error::Broken(problem),
-            Failure::Refused(problem) => Error::Internal(problem.line()),
+            // Instead of a broken `main` the original looks for a `master`.
+            Failure::Syntax(problem) | Failure::Refused(problem) if choice.falls_back(&opened.label) => {
+                Error::Broken(problem)
+            }
+            Failure::Syntax(problem) | Failure::Refused(problem) => Error::Internal(problem.line()),
             Failure::Other(error) => error,
         })?;
         Ok(Found {

@@ -145,8 +145,8 @@ impl Svn {
         let locations = self.locations_at(tree, query, label)?;
         search::search(&self.documents, &locations, &query.applications(), &query.profiles()).map_err(
             |failure| match failure {
-                Failure::Syntax(problem) => Error::Broken(problem),
-                Failure::Refused(problem) => Error::Internal(problem.line()),
+                // As the original: 404 is for labels that are not there.
+                Failure::Syntax(problem) | Failure::Refused(problem) => Error::Internal(problem.line()),
                 Failure::Other(error) => error,
             },
         )
