@@ -1,19 +1,14 @@
-//! Repositories as they are in real life: large ones, many of them, with submodules, behind a proxy; and each setting of theirs.
+//! Repositories as they are in real life: with submodules, behind a proxy; and each setting of theirs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stdout, reason = "figures")]
 
 mod support;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use support::Server;
-use tokio::time::Instant;
 use wellspring_properties::{Environment, PropertySource};
-use wellspring_test_support::process::resident_kib;
-use wellspring_test_support::{HttpRemote, Repository, long};
+use wellspring_test_support::{HttpRemote, Repository};
 
 const GIT: &str = "spring.cloud.config.server.git";
 
