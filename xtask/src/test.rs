@@ -24,6 +24,7 @@ const PLATFORM: &[&str] = &[
     "config_load",
     "bus_board",
     "platform_secrets",
+    "platform_chaos",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &[

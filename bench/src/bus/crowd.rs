@@ -11,12 +11,12 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, Consumer, ExchangeKind};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use wellspring_bus::Event;
 use wellspring_test_support::broker::Rabbit;
 
-use super::{EXCHANGE, WAIT, connect, wellspring_bus_ack};
+use super::{EXCHANGE, WAIT, connect, library, wellspring_bus_ack};
 
 /// Channels that share a connection.
 const PER_CONNECTION: usize = 20;
@@ -100,6 +100,53 @@ async fn acknowledge(channel: &Channel, event: &Event, number: usize) {
     let options = BasicPublishOptions::default();
     // A broker that goes away ends the whole run.
     drop(channel.basic_publish(EXCHANGE.into(), EXCHANGE.into(), options, &ack, properties).await);
+}
+
+/// An application of ours in the place of a service: on a thread of its own, and when it applied each refresh.
+pub(super) struct Applier {
+    applied: mpsc::UnboundedReceiver<Instant>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Applier {
+    pub(super) async fn start(rabbit: &Rabbit) -> Result<Self> {
+        let (sender, applied) = mpsc::unbounded_channel();
+        let (ready, joined) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let port = rabbit.port();
+        std::thread::spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let bus = library(port, "applier:1:x").await?;
+                bus.on_refresh_call(move || {
+                    // Whoever no longer listens has measured enough.
+                    let _ = sender.send(Instant::now());
+                    Box::pin(async { Ok(Vec::new()) })
+                });
+                let _ = ready.send(());
+                drop(stopped.await);
+                bus.close().await;
+                Ok(())
+            })
+        });
+        joined.await.context("an application of ours does not start")?;
+        Ok(Self { applied, stop })
+    }
+
+    pub(super) fn clear(&mut self) {
+        while self.applied.try_recv().is_ok() {}
+    }
+
+    /// When the next refresh was applied.
+    pub(super) async fn next(&mut self) -> Result<Instant> {
+        let applied = tokio::time::timeout(WAIT, self.applied.recv());
+        applied.await.context("no refresh is applied")?.context("the application has gone")
+    }
+
+    pub(super) fn stop(self) {
+        // It may have ended by itself.
+        let _ = self.stop.send(());
+    }
 }
 
 /// One who listens in, and when each message came.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::time::Instant;
-use wellspring_bus::{Bus, Event, Options, Payload, transport::State, transport::amqp::Amqp};
+use wellspring_bus::{Bus, Event, Options, Payload, transport::State, transport::amqp};
 use wellspring_properties::{Environment, PropertySource};
 use wellspring_test_support::broker::Rabbit;
 use wellspring_test_support::{Daemon, Launch, spring, tools};
@@ -19,7 +19,7 @@ use wellspring_test_support::{Daemon, Launch, spring, tools};
 use crate::Effort;
 use crate::load::{self, Request};
 use crate::table::say;
-use crowd::{Crowd, Tap};
+use crowd::{Applier, Crowd, Tap};
 
 const CONSUMERS: usize = 200;
 const WAIT: Duration = Duration::from_secs(60);
@@ -44,7 +44,8 @@ pub(crate) async fn run(effort: Effort) -> Result<()> {
     drop(tap);
 
     fan_out(&rabbit, &connection, effort.rounds.max(5) * 40).await?;
-    applied(&rabbit, &connection, &ours, peer.as_ref(), effort.rounds.max(5) * 2).await?;
+    applied(&rabbit, &connection, effort.rounds.max(5) * 6).await?;
+    acknowledged(&rabbit, &connection, &ours, peer.as_ref(), effort.rounds.max(5) * 2).await?;
     let mib = ours.resident_kib().unwrap_or_default() / 1024;
     say(&format!("\nwellspring-bus after all of this: {mib} MiB"));
     Ok(())
@@ -118,7 +119,7 @@ async fn fan_out(rabbit: &Rabbit, connection: &Connection, rounds: usize) -> Res
     let crowd = Crowd::gather(rabbit, CONSUMERS, false).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let bus = library(rabbit).await?;
+    let bus = library(rabbit.port(), "bench:1:x").await?;
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for round in 0..rounds + 10 {
         let event = Event::new(bus.id(), "nobody:**", Payload::Refresh);
@@ -142,8 +143,41 @@ async fn fan_out(rabbit: &Rabbit, connection: &Connection, rounds: usize) -> Res
     crowd.disband().await
 }
 
-/// How long until an event is applied, told by its ack on the broker; silent consumers against such that all acknowledge.
-async fn applied(
+/// How long until a service of ours applies an event, told by its listener; silent consumers against such that all acknowledge.
+async fn applied(rabbit: &Rabbit, connection: &Connection, rounds: usize) -> Result<()> {
+    say("\n| from a refresh for everyone to the listener of a service of ours | median ms | p99 ms |");
+    say("|---|---|---|");
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let mut applier = Applier::start(rabbit).await?;
+    let mut medians = Vec::new();
+    for acking in [false, true] {
+        let crowd = Crowd::gather(rabbit, CONSUMERS, acking).await?;
+        let mut times = Vec::new();
+        for round in 0..rounds + 5 {
+            applier.clear();
+            let event = Event::new("driver:0:x", "**", Payload::Refresh);
+            let began = Instant::now();
+            publish(&channel, &event.to_json()).await?;
+            let at = applier.next().await?;
+            if round >= 5 {
+                times.push(at.saturating_duration_since(began));
+            }
+            crowd.quiet().await;
+        }
+        let kind = if acking { "acknowledge" } else { "are silent" };
+        medians.push(row(&format!("{CONSUMERS} consumers {kind}"), times));
+        crowd.disband().await?;
+    }
+    applier.stop();
+    if let [silent, acking] = medians.as_slice() {
+        say(&format!("| ratio of the medians | {:.2} | |", acking / silent));
+    }
+    Ok(())
+}
+
+/// As [`applied`], told by the ack on the broker: that one waits in line behind those of everyone else.
+async fn acknowledged(
     rabbit: &Rabbit,
     connection: &Connection,
     ours: &Daemon,
@@ -192,12 +226,12 @@ async fn applied(
     Ok(())
 }
 
-async fn library(rabbit: &Rabbit) -> Result<Bus> {
-    let port = rabbit.port().to_string();
+async fn library(port: u16, id: &str) -> Result<Bus> {
+    let port = port.to_string();
     let pairs = [("spring.rabbitmq.host", "127.0.0.1"), ("spring.rabbitmq.port", &port)];
     let env = Environment::new(vec![PropertySource::of_pairs("bench", pairs)], vec![]);
-    let options = Options::new("bench:1:x");
-    let transport = Amqp::from_env(&env, &options).map_err(|problem| anyhow::anyhow!(problem.line()))?;
+    let options = Options::new(id);
+    let transport = amqp::from_env(&env, &options).map_err(|problem| anyhow::anyhow!(problem.line()))?;
     let bus = Bus::start(options, std::sync::Arc::new(transport));
     let began = Instant::now();
     while bus.state() != State::Up {

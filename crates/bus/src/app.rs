@@ -17,10 +17,10 @@ use crate::config::Choice;
 use crate::events::Hub;
 use crate::transport::Transport;
 #[cfg(feature = "amqp")]
-use crate::transport::amqp::Amqp;
+use crate::transport::amqp;
 use crate::transport::bridge::Bridge;
 #[cfg(feature = "kafka")]
-use crate::transport::kafka::Kafka;
+use crate::transport::kafka;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 use crate::webhook::Monitor;
@@ -83,7 +83,7 @@ fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc
     Ok(match options.own.choice(&cx.env)? {
         #[cfg(feature = "amqp")]
         Choice::Amqp => {
-            let broker = Amqp::from_env(&cx.env, options)?;
+            let broker = amqp::from_env(&cx.env, options)?;
             Arc::new(Bridge::start(Arc::new(broker), exchange.clone()))
         }
         Choice::Sse => {
@@ -93,7 +93,7 @@ fn transport(cx: &Context, options: &Options, exchange: &Exchange) -> Result<Arc
         }
         #[cfg(feature = "kafka")]
         Choice::Kafka => {
-            let broker = Kafka::from_env(&cx.env, options)?;
+            let broker = kafka::from_env(&cx.env, options)?;
             Arc::new(Bridge::start(Arc::new(broker), exchange.clone()))
         }
         // Without the feature, `choice` has refused the broker.

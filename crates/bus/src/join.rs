@@ -12,9 +12,9 @@ use crate::config::{self, Choice, Config, Own};
 use crate::metrics::Instruments;
 use crate::transport::Transport;
 #[cfg(feature = "amqp")]
-use crate::transport::amqp::Amqp;
+use crate::transport::amqp;
 #[cfg(feature = "kafka")]
-use crate::transport::kafka::Kafka;
+use crate::transport::kafka;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 
@@ -59,9 +59,9 @@ impl Bus {
                 Arc::new(Sse::connect(client, &options.own.url, options.config.trace.enabled))
             }
             #[cfg(feature = "amqp")]
-            Choice::Amqp => Arc::new(Amqp::from_env(env, &options)?),
+            Choice::Amqp => Arc::new(amqp::from_env(env, &options)?),
             #[cfg(feature = "kafka")]
-            Choice::Kafka => Arc::new(Kafka::from_env(env, &options)?),
+            Choice::Kafka => Arc::new(kafka::from_env(env, &options)?),
             // Without the feature, `choice` has refused the broker.
             _ => Arc::new(Exchange::new()),
         };

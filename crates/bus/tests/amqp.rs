@@ -5,6 +5,8 @@
 #![cfg(all(feature = "amqp", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod on_broker;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +18,12 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
+use on_broker::{Numbered, connected, counting};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wellspring_bus::metrics::Instruments;
-use wellspring_bus::transport::State;
-use wellspring_bus::transport::amqp::Amqp;
+use wellspring_bus::transport::{State, amqp};
 use wellspring_bus::{Bus, Event, Options, Payload, RemoteEvent};
 use wellspring_properties::{Environment, PropertySource};
 use wellspring_telemetry::{Meters, names};
@@ -29,16 +31,6 @@ use wellspring_test_support::broker::Rabbit;
 use wellspring_test_support::{Fault, FaultProxy, long};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Numbered {
-    number: u32,
-}
-
-impl RemoteEvent for Numbered {
-    const TYPE: &'static str = "NumberedEvent";
-    const CLASS: &'static str = "com.acme.NumberedEvent";
-}
 
 /// Joins the bus on a virtual host, through `port`.
 fn join(id: &str, port: u16, vhost: &str, settings: &[(&str, &str)]) -> Bus {
@@ -58,31 +50,12 @@ fn join_with(id: &str, port: u16, vhost: &str, settings: &[(&str, &str)], instru
     let mut options = Options { instruments, ..Options::new(id) };
     options.own = env.bind("wellspring.bus").unwrap();
     options.config = env.bind("spring.cloud.bus").unwrap();
-    let transport = Arc::new(Amqp::from_env(&env, &options).unwrap());
+    let transport = Arc::new(amqp::from_env(&env, &options).unwrap());
     Bus::start(options, transport)
 }
 
-async fn until<F: AsyncFnMut() -> bool>(what: &str, mut holds: F) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn connected(bus: &Bus) {
-    until("connected", async || bus.state() == State::Up).await;
-}
-
-/// Counts how often each numbered event was handled.
-fn counting(bus: &Bus) -> Arc<Mutex<HashMap<u32, usize>>> {
-    let counts = Arc::new(Mutex::new(HashMap::new()));
-    let seen = Arc::clone(&counts);
-    bus.on_event(move |event: Numbered| {
-        *seen.lock().entry(event.number).or_insert(0) += 1;
-        async { Ok(()) }
-    });
-    counts
+async fn until<F: AsyncFnMut() -> bool>(what: &str, holds: F) {
+    on_broker::until(what, PATIENCE, holds).await;
 }
 
 /// Another program on the exchange.

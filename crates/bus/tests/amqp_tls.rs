@@ -12,8 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use wellspring_bus::Options;
-use wellspring_bus::transport::amqp::Amqp;
-use wellspring_bus::transport::{State, Transport};
+use wellspring_bus::transport::{Remote, State, Transport, amqp};
 use wellspring_properties::{Environment, PropertySource};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,9 +42,9 @@ async fn server(names: &[&str]) -> (u16, String, mpsc::UnboundedReceiver<Vec<u8>
     (port, made.cert.pem(), receiver)
 }
 
-fn connect(settings: &[(&str, &str)]) -> Amqp {
+fn connect(settings: &[(&str, &str)]) -> Remote {
     let env = Environment::new(vec![PropertySource::of_pairs("test", settings.iter().copied())], vec![]);
-    Amqp::from_env(&env, &Options::new("orders:8081:a1")).unwrap()
+    amqp::from_env(&env, &Options::new("orders:8081:a1")).unwrap()
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 #![cfg(all(feature = "kafka", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod on_broker;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use on_broker::{Numbered, connected, counting};
 use parking_lot::Mutex;
 use rskafka::client::ClientBuilder;
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
@@ -19,16 +22,6 @@ use wellspring_test_support::kafka::Kafka;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Numbered {
-    number: u32,
-}
-
-impl RemoteEvent for Numbered {
-    const TYPE: &'static str = "NumberedEvent";
-    const CLASS: &'static str = "com.acme.NumberedEvent";
-}
-
 fn join(id: &str, kafka: &Kafka, settings: &[(&str, &str)]) -> Bus {
     let address = kafka.address();
     let mut all = vec![("spring.kafka.bootstrap-servers", address.as_str())];
@@ -37,30 +30,12 @@ fn join(id: &str, kafka: &Kafka, settings: &[(&str, &str)]) -> Bus {
     let mut options = Options::new(id);
     options.own = env.bind("wellspring.bus").unwrap();
     options.config = env.bind("spring.cloud.bus").unwrap();
-    let transport = kafka::Kafka::from_env(&env, &options).unwrap();
+    let transport = kafka::from_env(&env, &options).unwrap();
     Bus::start(options, Arc::new(transport))
 }
 
-async fn until<F: AsyncFnMut() -> bool>(what: &str, mut holds: F) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn connected(bus: &Bus) {
-    until("connected", async || bus.state() == State::Up).await;
-}
-
-fn counting(bus: &Bus) -> Arc<Mutex<HashMap<u32, usize>>> {
-    let counts = Arc::new(Mutex::new(HashMap::new()));
-    let seen = Arc::clone(&counts);
-    bus.on_event(move |event: Numbered| {
-        *seen.lock().entry(event.number).or_insert(0) += 1;
-        async { Ok(()) }
-    });
-    counts
+async fn until<F: AsyncFnMut() -> bool>(what: &str, holds: F) {
+    on_broker::until(what, PATIENCE, holds).await;
 }
 
 /// Another program on the topic.

@@ -46,7 +46,15 @@ impl FaultProxy {
     /// # Panics
     /// When there is no free port.
     pub fn start(upstream: SocketAddr) -> Self {
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port for the proxy");
+        Self::start_at([127, 0, 0, 1].into(), upstream)
+    }
+
+    /// As [`FaultProxy::start`], on another address of this machine.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub fn start_at(ip: std::net::IpAddr, upstream: SocketAddr) -> Self {
+        let listener = listen(SocketAddr::new(ip, 0)).expect("a free port for the proxy");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (fault, watching) = watch::channel(Fault::None);
         let (done, ready) = watch::channel(Fault::None);

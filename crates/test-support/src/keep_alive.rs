@@ -1,6 +1,7 @@
 //! Connections that are kept: prepared bytes out, one answer in. For load, where a client library would be what is measured.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl Request {
 /// One connection, one request at a time.
 #[derive(Debug)]
 pub struct Connection {
-    port: u16,
+    address: SocketAddr,
     stream: TcpStream,
     /// The last answer said that the server closes now, as Tomcat does after a hundred.
     closed: bool,
@@ -52,8 +53,13 @@ pub struct Connection {
 impl Connection {
     /// To a port of 127.0.0.1.
     pub async fn open(port: u16) -> io::Result<Self> {
-        let stream = connect(port).await?;
-        Ok(Self { port, stream, closed: false, buffer: Vec::with_capacity(16 * 1024), body: 0 })
+        Self::to(SocketAddr::from(([127, 0, 0, 1], port))).await
+    }
+
+    /// To any address.
+    pub async fn to(address: SocketAddr) -> io::Result<Self> {
+        let stream = connect(address).await?;
+        Ok(Self { address, stream, closed: false, buffer: Vec::with_capacity(16 * 1024), body: 0 })
     }
 
     /// Sends, and waits for the whole answer. Another status than the expected one is an error.
@@ -68,7 +74,7 @@ impl Connection {
     pub async fn status(&mut self, request: &Request) -> io::Result<u16> {
         let answer = tokio::time::timeout(PATIENCE, async {
             if std::mem::take(&mut self.closed) {
-                self.stream = connect(self.port).await?;
+                self.stream = connect(self.address).await?;
             }
             self.stream.write_all(&request.bytes).await?;
             self.answer().await
@@ -121,8 +127,8 @@ impl Connection {
     }
 }
 
-async fn connect(port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -13,6 +13,8 @@ mod links;
 pub mod memory;
 mod outbox;
 mod pause;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod remote;
 pub mod sse;
 mod subscribers;
 
@@ -24,6 +26,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use crate::PublishError;
+
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+pub use remote::Remote;
 
 /// A way for messages to travel.
 pub trait Transport: Send + Sync + fmt::Debug {

@@ -1,5 +1,6 @@
 //! A client of Eureka registries, stock ones and ours: our own registration, everybody's instances.
 
+mod address;
 mod connection;
 mod copy;
 mod fetch;

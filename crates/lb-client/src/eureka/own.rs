@@ -1,15 +1,12 @@
 //! What we tell the registry about ourselves, from `eureka.instance.*` and the address we listen on.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use wellspring_properties::{Environment, Problem, PropertySource};
 use wellspring_wire::eureka::{DataCenterInfo, InstanceInfo, LeaseInfo, PortInfo, Status};
 
 use super::InstanceSettings;
-
-/// Longest wait for a name server when this machine's name is looked up.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
+use super::address::Address;
 
 /// Our own registration.
 #[derive(Debug, Clone)]
@@ -25,7 +22,7 @@ impl Own {
     /// # Errors
     /// When a setting has the wrong type or a placeholder has no value.
     pub async fn from_env(env: &Environment, listening: SocketAddr, secure: bool) -> Result<Self, Problem> {
-        let own = Address::of_this_machine(env, listening).await;
+        let own = Address::of_this_machine(env, listening).await?;
         let port = listening.port();
         // As Spring Cloud adds them, so that `instance-id: ${spring.cloud.client.ip-address}:…` works.
         let env = env.with_last(PropertySource::of_pairs(
@@ -132,59 +129,6 @@ fn initial_status(settings: &InstanceSettings) -> Status {
 
 fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
-}
-
-/// Name and address by which others reach this machine.
-#[derive(Debug, Clone)]
-pub(crate) struct Address {
-    pub(crate) name: String,
-    pub(crate) ip: String,
-}
-
-impl Address {
-    /// `spring.cloud.inetutils.default-*` are what is left when nothing better is known.
-    pub(crate) async fn of_this_machine(env: &Environment, listening: SocketAddr) -> Self {
-        if listening.ip().is_loopback() {
-            // Nobody outside could reach another address, and nobody inside needs one.
-            let ip = listening.ip().to_string();
-            return Self { name: ip.clone(), ip };
-        }
-        let outward = if listening.ip().is_unspecified() { outward() } else { Some(listening.ip()) };
-        let Some(ip) = outward else {
-            let or = |key: &str, default: &str| env.get(key).unwrap_or_else(|| default.to_owned());
-            return Self {
-                name: or("spring.cloud.inetutils.default-hostname", "localhost"),
-                ip: or("spring.cloud.inetutils.default-ip-address", "127.0.0.1"),
-            };
-        };
-        // Only a name that leads back here is of use to others; without one the address is the name, as in Java.
-        let name = match machine_name() {
-            Some(name) if leads_to(&name, ip).await => name,
-            _ => ip.to_string(),
-        };
-        Self { name, ip: ip.to_string() }
-    }
-}
-
-/// The address from which this machine would talk to another network. Nothing is sent.
-fn outward() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
-}
-
-fn machine_name() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
-        .ok()?;
-    Some(text.trim().to_owned()).filter(|name| !name.is_empty() && name != "localhost")
-}
-
-async fn leads_to(name: &str, ip: IpAddr) -> bool {
-    match tokio::time::timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((name, 0))).await {
-        Ok(Ok(mut found)) => found.any(|address| address.ip() == ip),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

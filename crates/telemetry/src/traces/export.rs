@@ -89,15 +89,20 @@ impl Sending {
                     () = &mut stop => stopping = true,
                 }
             }
-            self.send(Arc::from(std::mem::take(&mut batch))).await;
             if stopping {
                 break;
             }
+            self.send(Arc::from(std::mem::take(&mut batch))).await;
         }
-        // What is still queued is sent once more, then the collectors have all there is.
+        // What is at hand and what is still queued goes out together, then the collectors have all there is.
         self.spans.close();
         while self.spans.recv_many(&mut batch, BATCH).await > 0 {
-            self.send(Arc::from(std::mem::take(&mut batch))).await;
+            if batch.len() >= BATCH {
+                self.send(Arc::from(std::mem::take(&mut batch))).await;
+            }
+        }
+        if !batch.is_empty() {
+            self.send(Arc::from(batch)).await;
         }
     }
 

@@ -13,103 +13,48 @@ mod unseen;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ExchangeKind};
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use wellspring_properties::{Environment, Problem};
 
 use super::links::{Links, Role};
-use super::outbox::Outbox;
-use super::subscribers::Subscribers;
-use super::{Delivery, Outgoing, Receipt, State, Transport};
+use super::remote::Remote;
 use crate::bus::Options;
 
 pub use settings::Settings;
 
 const OK: u16 = 200;
 const LEAVE: Duration = Duration::from_secs(1);
-const CLOSING: Duration = Duration::from_secs(5);
 
-/// A connection to RabbitMQ.
-#[derive(Debug)]
-pub struct Amqp {
-    outbox: Outbox,
-    subscribers: Arc<Subscribers>,
-    state: watch::Receiver<State>,
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
+/// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back.
+pub fn from_env(env: &Environment, options: &Options) -> Result<Remote, Problem> {
+    let settings = Settings::from_env(env, &options.config, &options.own)?;
+    for unused in &settings.unused {
+        warn!("{}", unused.line());
+    }
+    Ok(connect(settings, &options.id))
 }
 
-impl Amqp {
-    /// Connects to the broker of `spring.rabbitmq.*`, now and whenever it is back.
-    pub fn from_env(env: &Environment, options: &Options) -> Result<Self, Problem> {
-        let settings = Settings::from_env(env, &options.config, &options.own)?;
-        for unused in &settings.unused {
-            warn!("{}", unused.line());
-        }
-        Ok(Self::connect(settings, &options.id))
-    }
-
-    /// As `from_env`. `id` names the connections.
-    pub fn connect(settings: Settings, id: &str) -> Self {
-        let links = Arc::new(Links::new("RabbitMQ", settings.broker()));
-        let settings = Arc::new(settings);
-        let state = links.state();
-        let outbox = Outbox::new("amqp", state.clone());
-        let subscribers = Arc::new(Subscribers::default());
-        let unseen = Arc::new(unseen::Unseen::new(settings.is_anonymous()));
-        let shutdown = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let consumer = consumer::Consumer::new(
-            Arc::clone(&settings),
-            Arc::clone(&subscribers),
-            Arc::clone(&links),
-            Arc::clone(&unseen),
-            id.to_owned(),
-        );
-        let publisher =
-            publisher::Publisher::new(settings, outbox.clone(), links, unseen, format!("{id}.publisher"));
-        tasks.spawn(consumer.run(shutdown.clone()));
-        tasks.spawn(publisher.run(shutdown.clone()));
-        Self { outbox, subscribers, state, shutdown, tasks }
-    }
-}
-
-impl Transport for Amqp {
-    fn name(&self) -> &'static str {
-        "amqp"
-    }
-
-    fn publish(&self, message: Outgoing) -> Receipt {
-        self.outbox.push(message)
-    }
-
-    fn subscribe(&self) -> mpsc::Receiver<Delivery> {
-        self.subscribers.add()
-    }
-
-    fn state(&self) -> watch::Receiver<State> {
-        self.state.clone()
-    }
-
-    fn waiting(&self) -> usize {
-        self.outbox.len()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            let up = *self.state.borrow() == State::Up;
-            self.outbox.close(if up { CLOSING } else { Duration::ZERO }).await;
-            self.shutdown.cancel();
-            self.tasks.close();
-            self.tasks.wait().await;
-        })
-    }
+/// As [`from_env`]. `id` names the connections.
+pub fn connect(settings: Settings, id: &str) -> Remote {
+    let links = Arc::new(Links::new("RabbitMQ", settings.broker()));
+    let settings = Arc::new(settings);
+    let remote = Remote::new("amqp", links.state());
+    let unseen = Arc::new(unseen::Unseen::new(settings.is_anonymous()));
+    let consumer = consumer::Consumer::new(
+        Arc::clone(&settings),
+        Arc::clone(&remote.subscribers),
+        Arc::clone(&links),
+        Arc::clone(&unseen),
+        id.to_owned(),
+    );
+    let outbox = remote.outbox.clone();
+    let publisher = publisher::Publisher::new(settings, outbox, links, unseen, format!("{id}.publisher"));
+    remote.spawn(|shutdown| consumer.run(shutdown));
+    remote.spawn(|shutdown| publisher.run(shutdown));
+    remote
 }
 
 /// Why a connection is at its end, in words for the log and for health.

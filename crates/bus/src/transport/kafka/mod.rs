@@ -12,95 +12,40 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use rskafka::client::Client;
 use rskafka::client::error::{Error, ProtocolError};
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 use wellspring_properties::{Environment, Problem};
 
 use super::links::Links;
-use super::outbox::Outbox;
-use super::subscribers::Subscribers;
-use super::{Delivery, Outgoing, Receipt, State, Transport};
+use super::remote::Remote;
 use crate::bus::Options;
 
 pub use settings::Settings;
 
-const CLOSING: Duration = Duration::from_secs(5);
 /// No request takes longer; a broker that accepts and says nothing is away.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A connection to Kafka.
-#[derive(Debug)]
-pub struct Kafka {
-    outbox: Outbox,
-    subscribers: Arc<Subscribers>,
-    state: watch::Receiver<State>,
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
+/// Connects to the brokers of the properties, now and whenever they are back.
+pub fn from_env(env: &Environment, options: &Options) -> Result<Remote, Problem> {
+    let settings = Settings::from_env(env, &options.config, &options.own)?;
+    for unused in settings.unused() {
+        warn!("{}", unused.line());
+    }
+    Ok(connect(settings, &options.id))
 }
 
-impl Kafka {
-    /// Connects to the brokers of the properties, now and whenever they are back.
-    pub fn from_env(env: &Environment, options: &Options) -> Result<Self, Problem> {
-        let settings = Settings::from_env(env, &options.config, &options.own)?;
-        for unused in settings.unused() {
-            warn!("{}", unused.line());
-        }
-        Ok(Self::connect(settings, &options.id))
-    }
-
-    /// As `from_env`. `id` names the client.
-    pub fn connect(settings: Settings, id: &str) -> Self {
-        let links = Arc::new(Links::new("Kafka", settings.brokers()));
-        let settings = Arc::new(settings.named(id));
-        let state = links.state();
-        let outbox = Outbox::new("kafka", state.clone());
-        let subscribers = Arc::new(Subscribers::default());
-        let shutdown = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let consumer =
-            consumer::Consumer::new(Arc::clone(&settings), Arc::clone(&subscribers), Arc::clone(&links));
-        let publisher = publisher::Publisher::new(settings, outbox.clone(), links);
-        tasks.spawn(consumer.run(shutdown.clone()));
-        tasks.spawn(publisher.run(shutdown.clone()));
-        Self { outbox, subscribers, state, shutdown, tasks }
-    }
-}
-
-impl Transport for Kafka {
-    fn name(&self) -> &'static str {
-        "kafka"
-    }
-
-    fn publish(&self, message: Outgoing) -> Receipt {
-        self.outbox.push(message)
-    }
-
-    fn subscribe(&self) -> mpsc::Receiver<Delivery> {
-        self.subscribers.add()
-    }
-
-    fn state(&self) -> watch::Receiver<State> {
-        self.state.clone()
-    }
-
-    fn waiting(&self) -> usize {
-        self.outbox.len()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            let up = *self.state.borrow() == State::Up;
-            self.outbox.close(if up { CLOSING } else { Duration::ZERO }).await;
-            self.shutdown.cancel();
-            self.tasks.close();
-            self.tasks.wait().await;
-        })
-    }
+/// As [`from_env`]. `id` names the client.
+pub fn connect(settings: Settings, id: &str) -> Remote {
+    let links = Arc::new(Links::new("Kafka", settings.brokers()));
+    let settings = Arc::new(settings.named(id));
+    let remote = Remote::new("kafka", links.state());
+    let subscribers = Arc::clone(&remote.subscribers);
+    let consumer = consumer::Consumer::new(Arc::clone(&settings), subscribers, Arc::clone(&links));
+    let publisher = publisher::Publisher::new(settings, remote.outbox.clone(), links);
+    remote.spawn(|shutdown| consumer.run(shutdown));
+    remote.spawn(|shutdown| publisher.run(shutdown));
+    remote
 }
 
 /// Why a session is at its end, in words for the log and for health.
