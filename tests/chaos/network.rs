@@ -114,15 +114,15 @@ impl Host {
     }
 
     /// No longer hears `peer`, which still hears it.
-    pub(crate) fn deafen(&self, peer: &Host) {
+    pub(crate) fn deafen(&self, peer: &Self) {
         self.rule("-A", peer);
     }
 
-    pub(crate) fn hear(&self, peer: &Host) {
+    pub(crate) fn hear(&self, peer: &Self) {
         self.rule("-D", peer);
     }
 
-    fn rule(&self, action: &str, peer: &Host) {
+    fn rule(&self, action: &str, peer: &Self) {
         let from = peer.address.to_string();
         let words =
             ["netns", "exec", &self.namespace, "iptables", action, "INPUT", "-s", &from, "-j", "DROP"];

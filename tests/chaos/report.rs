@@ -61,7 +61,9 @@ pub(crate) fn logs(fleet: &Fleet, fault: Fault) -> String {
     let mut text = String::new();
     for member in &fleet.members {
         let log = member.log();
-        let lines: Vec<&str> = log.lines().collect();
+        // Of a Java stack the cause is what matters.
+        let is_frame = |line: &&str| line.starts_with("\tat ") || line.is_empty();
+        let lines: Vec<&str> = log.lines().filter(|line| !is_frame(line)).collect();
         let count = if member.name == fault.victim { 40 } else { 6 };
         let tail = lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n");
         text.push_str(&format!("--- {}\n{tail}\n", member.name));

@@ -120,10 +120,10 @@ impl Applier {
                 let bus = library(port, "applier:1:x").await?;
                 bus.on_refresh_call(move || {
                     // Whoever no longer listens has measured enough.
-                    let _ = sender.send(Instant::now());
+                    sender.send(Instant::now()).ok();
                     Box::pin(async { Ok(Vec::new()) })
                 });
-                let _ = ready.send(());
+                ready.send(()).ok();
                 drop(stopped.await);
                 bus.close().await;
                 Ok(())
@@ -145,7 +145,7 @@ impl Applier {
 
     pub(super) fn stop(self) {
         // It may have ended by itself.
-        let _ = self.stop.send(());
+        self.stop.send(()).ok();
     }
 }
 

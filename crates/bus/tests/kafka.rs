@@ -14,9 +14,8 @@ use parking_lot::Mutex;
 use rskafka::client::ClientBuilder;
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::record::Record;
-use serde::{Deserialize, Serialize};
 use wellspring_bus::transport::{State, kafka};
-use wellspring_bus::{Bus, Event, Options, Payload, RemoteEvent};
+use wellspring_bus::{Bus, Event, Options, Payload};
 use wellspring_properties::{Environment, PropertySource};
 use wellspring_test_support::kafka::Kafka;
 

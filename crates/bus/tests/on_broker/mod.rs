@@ -11,8 +11,8 @@ use wellspring_bus::{Bus, RemoteEvent};
 
 /// An application's own event, numbered so that a missing one and one too many are seen.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Numbered {
-    pub number: u32,
+pub(crate) struct Numbered {
+    pub(crate) number: u32,
 }
 
 impl RemoteEvent for Numbered {
@@ -21,7 +21,7 @@ impl RemoteEvent for Numbered {
 }
 
 /// Polls for a state; brokers on a busy machine get `patience`.
-pub async fn until<F: AsyncFnMut() -> bool>(what: &str, patience: Duration, mut holds: F) {
+pub(crate) async fn until<F: AsyncFnMut() -> bool>(what: &str, patience: Duration, mut holds: F) {
     let deadline = tokio::time::Instant::now() + patience;
     while !holds().await {
         assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");
@@ -29,12 +29,12 @@ pub async fn until<F: AsyncFnMut() -> bool>(what: &str, patience: Duration, mut 
     }
 }
 
-pub async fn connected(bus: &Bus) {
+pub(crate) async fn connected(bus: &Bus) {
     until("connected", Duration::from_secs(180), async || bus.state() == State::Up).await;
 }
 
 /// Counts how often each numbered event was handled.
-pub fn counting(bus: &Bus) -> Arc<Mutex<HashMap<u32, usize>>> {
+pub(crate) fn counting(bus: &Bus) -> Arc<Mutex<HashMap<u32, usize>>> {
     let counts = Arc::new(Mutex::new(HashMap::new()));
     let seen = Arc::clone(&counts);
     bus.on_event(move |event: Numbered| {
