@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use wellspring_test_support::http1::{self, Request};
-use wellspring_test_support::{Launch, long, poll, port};
+use wellspring_test_support::{Echo, Launch, long, poll, port};
 
 use crate::caller::{Caller, Load};
 use crate::upstream::{Manners, Upstream};
@@ -112,6 +112,42 @@ async fn an_answer_before_the_end_of_the_body_costs_nobody_the_connection() {
     }
 }
 
+/// How many bytes of a body the gateway takes after the answer came; at most `most` are offered.
+fn taken_after_the_answer(port: u16, most: usize) -> usize {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .write_all(format!("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: {most}\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut answer = [0; 1024];
+    let read = stream.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer[..read]));
+    let piece = vec![b'b'; 64 << 10];
+    let mut sent = 0;
+    while sent < most {
+        match stream.write_all(&piece) {
+            Ok(()) => sent += piece.len(),
+            Err(_) => return sent,
+        }
+    }
+    sent
+}
+
+#[test]
+fn the_rest_of_a_body_is_taken_up_to_a_bound_when_its_answer_came_early() {
+    // One reads on and throws away, the other stops listening.
+    for deaf in [false, true] {
+        let upstream = Upstream::start(Manners { hasty: true, deaf, ..Manners::default() });
+        let gateway = Launch::new("wellspring-gateway").yaml(&one_route(upstream.port)).start();
+        assert_eq!(taken_after_the_answer(gateway.port(), 4 << 20), 4 << 20);
+        let taken = taken_after_the_answer(gateway.port(), 256 << 20);
+        // Eight megabytes, and what sits in the buffers of both sides.
+        assert!((8 << 20..64 << 20).contains(&taken), "{taken} bytes were taken, deaf: {deaf}");
+        assert_eq!(http1::get(gateway.port(), "/a").unwrap().status, 200);
+    }
+}
+
 #[test]
 fn half_closed_sockets_leave_nothing_behind() {
     let upstream = Upstream::start(Manners { pause: Duration::from_millis(50), ..Manners::default() });
@@ -139,18 +175,36 @@ fn half_closed_sockets_leave_nothing_behind() {
 #[test]
 fn failures_name_upstream_and_phase_in_the_log() {
     let slow = Upstream::start(Manners { pause: Duration::from_secs(5), ..Manners::default() });
+    let plain = Echo::start();
     let nobody = port::free();
     let yaml = format!(
-        "spring.cloud.gateway.routes:\n- id: refused\n  uri: http://127.0.0.1:{nobody}\n  predicates: [Path=/refused]\n- id: late\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/late]\n  metadata: {{response-timeout: 200}}\n- id: empty\n  uri: lb://nothing-there\n  predicates: [Path=/empty]\n",
-        slow.port
+        r#"
+resilience4j.timelimiter.instances.limited.timeout-duration: 200ms
+resilience4j.circuitbreaker.instances.opens: {{minimum-number-of-calls: 1, sliding-window-size: 1}}
+spring.cloud.discovery.client.simple.instances.orders: [{{uri: "http://127.0.0.1:{nobody}"}}]
+spring.cloud.gateway.routes:
+- {{id: refused, uri: "http://127.0.0.1:{nobody}", predicates: [Path=/refused]}}
+- {{id: late, uri: "http://127.0.0.1:{slow}", predicates: [Path=/late], metadata: {{response-timeout: 200}}}}
+- {{id: empty, uri: "lb://nothing-there", predicates: [Path=/empty]}}
+- {{id: limited, uri: "http://127.0.0.1:{slow}", predicates: [Path=/limited], filters: [CircuitBreaker=limited]}}
+- {{id: opens, uri: "lb://orders", predicates: [Path=/opens/**], filters: [CircuitBreaker=opens]}}
+- {{id: unusable, uri: "http://127.0.0.1:{plain}", predicates: [Path=/unusable], filters: [{{name: Compose, args: {{parts: [{{name: a, uri: "http://127.0.0.1:{plain}/status/500"}}]}}}}]}}
+"#,
+        slow = slow.port,
+        plain = plain.port(),
     );
     let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start();
     let late = format!("127.0.0.1:{}", slow.port);
     let refused = format!("127.0.0.1:{nobody}");
+    let unusable = format!("127.0.0.1:{}", plain.port());
     for (path, status, phase, upstream) in [
         ("/refused", 500, "connect", refused.as_str()),
         ("/late", 504, "response", &late),
         ("/empty", 503, "balance", "nothing-there"),
+        ("/limited", 504, "breaker", &late),
+        ("/opens/first", 500, "connect", &refused),
+        ("/opens/then", 503, "breaker", "lb://orders"),
+        ("/unusable", 502, "response", &unusable),
     ] {
         assert_eq!(Request::new("GET", path).send(gateway.port()).unwrap().status, status);
         let log = gateway.log();

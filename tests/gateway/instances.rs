@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 use wellspring_test_support::http1::Request;
-use wellspring_test_support::{Daemon, Launch, poll};
+use wellspring_test_support::{Daemon, Launch, long, poll};
 
-use crate::caller::Load;
-use crate::upstream::{Manners, Upstream};
+use crate::caller::{Caller, Load};
+use crate::upstream::{Manners, Upstream, UpstreamProcess};
 
 struct Platform {
     registry: Daemon,
@@ -15,13 +16,17 @@ struct Platform {
 }
 
 impl Platform {
-    fn start(instances: &[&Upstream]) -> Self {
+    fn start(instances: &[u16]) -> Self {
+        Self::with(instances, "")
+    }
+
+    fn with(instances: &[u16], more: &str) -> Self {
         let registry = Launch::new("wellspring-registry").start();
-        for instance in instances {
-            register(&registry, instance.port);
+        for port in instances {
+            register(&registry, *port);
         }
         let yaml = format!(
-            "eureka.client:\n  service-url.defaultZone: {}\n  registry-fetch-interval-seconds: 1\n  register-with-eureka: false\nspring.cloud.gateway.routes:\n- id: orders\n  uri: lb://orders\n  predicates: [Path=/**]\n",
+            "eureka.client:\n  service-url.defaultZone: {}\n  registry-fetch-interval-seconds: 1\n  register-with-eureka: false\n{more}spring.cloud.gateway.routes:\n- id: orders\n  uri: lb://orders\n  predicates: [Path=/**]\n",
             registry.url("/eureka/")
         );
         let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start();
@@ -62,7 +67,7 @@ fn until_quiet(upstream: &Upstream) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_a_rolling_restart_fails_no_request() {
     let mut instances: Vec<Upstream> = (0..3).map(|_| Upstream::start(Manners::default())).collect();
-    let platform = Platform::start(&instances.iter().collect::<Vec<_>>());
+    let platform = Platform::start(&instances.iter().map(|one| one.port).collect::<Vec<_>>());
     let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
     for _ in 0..3 {
         let old = instances.remove(0);
@@ -83,24 +88,59 @@ async fn long_a_rolling_restart_fails_no_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_a_killed_instance_costs_only_what_was_sent_and_is_not_safe_to_repeat() {
-    let mut instances: Vec<Upstream> = (0..3).map(|_| Upstream::start(Manners::default())).collect();
-    let platform = Platform::start(&instances.iter().collect::<Vec<_>>());
-    let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
-    let before = load.sent();
-    poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 200);
-    let killed = instances.remove(0);
-    let port = killed.port;
-    drop(killed);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    // Whoever listens there now is a stranger: the registry still has the instance, the gateway must know better.
-    let stranger = Upstream::on(port, Manners::default());
-    let before = load.sent();
-    poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 500);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(stranger.requests(), 0, "requests went to the dead instance");
-    let tally = load.finish().await;
-    let gets = tally.failed.iter().filter(|(method, _)| *method == "GET").count();
-    // At most one request per connection was on its way; four callers send POST.
-    assert!(gets == 0 && tally.failed.len() <= 4, "{:?} of {}", tally.failed, tally.sent);
-    println!("one of three killed under {} requests: failed {:?}", tally.sent, tally.failed);
+    let (rounds, mut failed, mut sent) = (long::cases(1, 10), Vec::new(), 0);
+    for _ in 0..rounds {
+        let mut instances: Vec<UpstreamProcess> = (0..3).map(|_| UpstreamProcess::start()).collect();
+        let ports: Vec<u16> = instances.iter().map(|instance| instance.port).collect();
+        let platform = Platform::start(&ports);
+        let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
+        let before = load.sent();
+        poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 200);
+        instances[0].kill();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Whoever listens there now is a stranger: the registry still has the instance, the gateway must know better.
+        let stranger = Upstream::on(instances[0].port, Manners::default());
+        let before = load.sent();
+        poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 500);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(stranger.requests(), 0, "requests went there a second after the death");
+        let tally = load.finish().await;
+        let gets = tally.failed.iter().filter(|(method, _)| *method == "GET").count();
+        // At most one request per connection was on its way; four callers send POST.
+        assert!(gets == 0 && tally.failed.len() <= 4, "{:?} of {}", tally.failed, tally.sent);
+        sent += tally.sent;
+        failed.extend(tally.failed);
+    }
+    println!("{rounds} times one of three processes killed under {sent} requests: failed {failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_joins_gets_its_share_slowly() {
+    let old: Vec<Upstream> = (0..2).map(|_| Upstream::start(Manners::default())).collect();
+    let platform = Platform::with(
+        &old.iter().map(|one| one.port).collect::<Vec<_>>(),
+        "wellspring.loadbalancer.slow-start: 6s\n",
+    );
+    let new = Upstream::start(Manners::default());
+    let mut caller = Caller::new(platform.gateway.port());
+    let mut ask = async |count: usize| {
+        let before = new.requests();
+        for _ in 0..count {
+            assert_eq!(caller.call("GET", "/x", b"").await.unwrap().0, 200);
+        }
+        new.requests() - before
+    };
+    assert_eq!(ask(30).await, 0);
+    register(&platform.registry, new.port);
+    // A tenth of its share at first: it comes into play, and not with a third of all.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask(1).await == 0 {
+        assert!(Instant::now() < deadline, "it never got a request");
+    }
+    let first = ask(150).await;
+    assert!(first < 30, "{first} of 150 at once");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask(150).await < 42 {
+        assert!(Instant::now() < deadline, "it never got its share");
+    }
 }

@@ -12,6 +12,8 @@ mod caller;
 mod edges;
 mod grpc;
 mod instances;
+mod operator;
 mod protocols;
+mod shares;
 mod swaps;
 mod upstream;

@@ -73,7 +73,7 @@ async fn long_swaps_under_load_fail_no_request_and_drop_no_socket() {
     println!("{swaps} swaps, {} requests, {} sockets: nothing failed", tally.sent, sockets.len());
 }
 
-async fn post_json(port: u16, path: &str, text: &str) -> u16 {
+pub(crate) async fn post_json(port: u16, path: &str, text: &str) -> u16 {
     let request = wellspring_test_support::http1::Request::new("POST", path)
         .header("Content-Type", "application/json")
         .body(text);

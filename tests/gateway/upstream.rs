@@ -1,6 +1,7 @@
 //! An HTTP/1.1 upstream whose manners are chosen: echoes bodies, counts requests, closes, dawdles, dies.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -9,6 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use wellspring_test_support::process::Guard;
+use wellspring_test_support::{poll, port};
+
+/// Tells this test program to be an upstream on that port.
+const PORT: &str = "WELLSPRING_TEST_UPSTREAM_PORT";
 
 /// What an upstream does beside answering.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +25,8 @@ pub(crate) struct Manners {
     pub(crate) hangs_up: bool,
     /// Answers with nothing before it has read the body.
     pub(crate) hasty: bool,
+    /// Hangs up after a hasty answer instead of reading the body.
+    pub(crate) deaf: bool,
 }
 
 /// Dropping it is its sudden death: the port is closed, open connections are reset.
@@ -77,6 +85,41 @@ impl Drop for Upstream {
     }
 }
 
+/// An upstream that is a process of its own, which can be killed as processes are.
+pub(crate) struct UpstreamProcess {
+    pub(crate) port: u16,
+    process: Guard,
+}
+
+impl UpstreamProcess {
+    pub(crate) fn start() -> Self {
+        let port = port::free();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["upstream::is_a_process_of_its_own", "--exact", "--ignored"]);
+        let command = command.env(PORT, port.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+        let process = Guard::spawn(command).unwrap();
+        poll::until("the upstream listens", Duration::from_secs(20), || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        Self { port, process }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+}
+
+#[test]
+#[ignore = "is started by other tests, as a process that they kill"]
+fn is_a_process_of_its_own() {
+    let Some(port) = std::env::var_os(PORT).and_then(|port| port.to_str()?.parse().ok()) else { return };
+    let _upstream = Upstream::on(port, Manners::default());
+    loop {
+        std::thread::park();
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     while let Ok((stream, _)) = listener.accept().await {
@@ -103,6 +146,9 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
         let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         if shared.manners.hasty {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+            if shared.manners.deaf && length > 0 {
+                return Ok(());
+            }
         }
         while buffer.len() < head + length {
             if stream.read_buf(&mut buffer).await? == 0 {

@@ -16,7 +16,7 @@ use crate::actuator::{Actuator, HealthView};
 use crate::error_page::{self, Detail, Included};
 use crate::observe::{Observation, Observed, Requests, Route};
 use crate::security::Security;
-use crate::service::{Request, Response, Service, Template};
+use crate::service::{Caller, Request, Response, Service, Template};
 
 /// `http.server.requests` knows no more templates than this, unless a setting says so.
 const MOST_URIS: usize = 100;
@@ -75,7 +75,7 @@ impl Front {
         Self { context_path, ..self }
     }
 
-    pub(crate) async fn handle(&self, request: Request) -> http::Response<Observed> {
+    pub(crate) async fn handle(&self, request: Request, caller: Caller) -> http::Response<Observed> {
         let span = self.tracer.server(request.headers());
         let scope = Scope {
             app: Arc::clone(&self.app),
@@ -85,7 +85,7 @@ impl Front {
         let mut observation =
             Observation::begin(&self.requests, request.method(), request.uri().path(), span);
         let seen = Seen::of(&request);
-        let (response, template) = scope::within(scope, self.answer(request, &seen)).await;
+        let (response, template) = scope::within(scope, self.answer(request, caller, &seen)).await;
         let (mut parts, body) = response.into_parts();
         let template = match (parts.extensions.remove::<Template>(), parts.extensions.remove::<MatchedPath>())
         {
@@ -99,7 +99,7 @@ impl Front {
         http::Response::from_parts(parts, Observed::new(body, Some(observation)))
     }
 
-    async fn answer(&self, request: Request, seen: &Seen) -> Answered {
+    async fn answer(&self, request: Request, caller: Caller, seen: &Seen) -> Answered {
         let path = request.uri().path();
         let Some(within) = path
             .strip_prefix(self.context_path.as_str())
@@ -118,7 +118,8 @@ impl Front {
         }
         if let Some((actuator, rest)) = claimed {
             let rest = rest.to_owned();
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            caller.note(&mut parts.extensions);
             let answered = actuator.answer(parts, body, rest, &self.context_path, known == Some(true)).await;
             return (
                 self.finish(answered.0, seen),
@@ -130,7 +131,7 @@ impl Front {
         };
         let kept = within.len();
         let request = if self.context_path.is_empty() { request } else { strip(request, kept) };
-        let response = service.call(request).await;
+        let response = service.call(request, caller).await;
         let response = if service.routed { self.routed(response, seen) } else { response };
         let template = if service.routed { "/**" } else { "UNKNOWN" };
         (self.finish(response, seen), Some(Route::Fixed(template)))

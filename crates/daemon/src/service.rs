@@ -12,14 +12,32 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use hyper::body::Incoming;
+
+pub use crate::incoming::Incoming;
 
 /// A request as it came from the wire.
 pub type Request = http::Request<Incoming>;
 /// A response as axum makes it.
 pub type Response = http::Response<Body>;
 
-type Call = dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync;
+type Call = dyn Fn(Request, Caller) -> BoxFuture<'static, Response> + Send + Sync;
+
+/// Who asks, and over which connection.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub peer: Peer,
+    pub certificate: Option<ClientCertificate>,
+}
+
+impl Caller {
+    /// Where extractors and handlers look for it.
+    pub(crate) fn note(self, extensions: &mut http::Extensions) {
+        extensions.insert(self.peer);
+        if let Some(certificate) = self.certificate {
+            extensions.insert(certificate);
+        }
+    }
+}
 
 /// The application's side of the frame. Cloning shares it.
 #[derive(Clone)]
@@ -42,11 +60,23 @@ impl Service {
         F: Fn(Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response> + Send + 'static,
     {
-        Self { call: Arc::new(move |request| Box::pin(call(request))), routed: false }
+        Self::direct(move |mut request: Request, caller: Caller| {
+            caller.note(request.extensions_mut());
+            call(request)
+        })
     }
 
-    pub(crate) fn call(&self, request: Request) -> BoxFuture<'static, Response> {
-        (self.call)(request)
+    /// As [`Service::new`]; the caller comes beside the request, not among its extensions.
+    pub fn direct<F, Fut>(call: F) -> Self
+    where
+        F: Fn(Request, Caller) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response> + Send + 'static,
+    {
+        Self { call: Arc::new(move |request, caller| Box::pin(call(request, caller))), routed: false }
+    }
+
+    pub(crate) fn call(&self, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
+        (self.call)(request, caller)
     }
 }
 
@@ -87,7 +117,8 @@ where
 impl From<Router> for Service {
     fn from(router: Router) -> Self {
         let router = router.layer(tower::layer::layer_fn(Templated));
-        let call = move |request: Request| {
+        let call = move |mut request: Request, caller: Caller| {
+            caller.note(request.extensions_mut());
             let mut router = router.clone();
             // A router is always ready, so there is nothing to poll for first.
             Box::pin(async move {

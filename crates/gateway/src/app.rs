@@ -41,9 +41,9 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
         cx.tasks.spawn(pull_later(Arc::clone(&refresh)));
     }
     sweep(&cx, &platform);
-    Ok(Service::new(move |request| {
+    Ok(Service::direct(move |request, caller| {
         let proxy = Arc::clone(&proxy);
-        async move { proxy.handle(request).await }
+        async move { proxy.handle(request, caller).await }
     }))
 }
 

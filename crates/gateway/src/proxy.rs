@@ -12,7 +12,7 @@ use http::header::{ACCEPT, COOKIE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::time::Instant;
-use wellspring_daemon::{ClientCertificate, Peer, Request};
+use wellspring_daemon::{Caller, Request};
 use wellspring_lb_client::{Ended, pick};
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
@@ -88,18 +88,18 @@ impl Proxy {
     }
 
     /// Answers a request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        let watched = self.platform.watch.begin(&request);
-        let response = self.served(request).await;
+    pub async fn handle(&self, request: Request, caller: Caller) -> Response<Body> {
+        let watched = self.platform.watch.begin(&request, caller.peer);
+        let response = self.served(request, caller).await;
         match watched {
             None => response,
             Some(watched) => watched.end(response),
         }
     }
 
-    async fn served(&self, request: Request) -> Response<Body> {
+    async fn served(&self, request: Request, caller: Caller) -> Response<Body> {
         let started = Instant::now();
-        let inbound = match self.admit(request) {
+        let inbound = match self.admit(request, caller) {
             Ok(inbound) => inbound,
             Err(refusal) => return refusal.into_response(),
         };
@@ -194,12 +194,8 @@ impl Proxy {
     }
 
     /// Takes a request apart; what cannot be routed at all is refused with an empty answer.
-    fn admit(&self, mut request: Request) -> Result<Inbound, Refusal> {
-        let peer = request
-            .extensions()
-            .get::<Peer>()
-            .copied()
-            .ok_or(Refusal::Kept(StatusCode::INTERNAL_SERVER_ERROR))?;
+    fn admit(&self, mut request: Request, caller: Caller) -> Result<Inbound, Refusal> {
+        let Caller { peer, certificate } = caller;
         let uri = admission::check(&request)?;
         let upgrade = websocket::is_upgrade(request.method(), request.headers())
             .then(|| hyper::upgrade::on(&mut request));
@@ -220,10 +216,7 @@ impl Proxy {
             secure: peer.secure,
             version: parts.version,
             accept: parts.headers.get(ACCEPT).cloned(),
-            certificate: match peer.secure {
-                true => parts.extensions.get::<ClientCertificate>().map(|shown| Arc::clone(&shown.0)),
-                false => None,
-            },
+            certificate: certificate.map(|shown| shown.0),
         };
         if self.config.believes_forwarded {
             believed::apply(&mut original, &parts.headers);
@@ -459,9 +452,12 @@ fn empty(status: StatusCode) -> Response<Body> {
 
 fn log(error: &Error, exchange: &Exchange) {
     let status = error.status().as_u16();
+    let route = &exchange.route;
+    let upstream = exchange.upstream();
+    let upstream = upstream.as_deref().unwrap_or(&route.shown_uri);
     if status >= 500 {
-        tracing::warn!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange failed");
+        tracing::warn!(route = %route.id, path = exchange.original.uri.path(), phase = error.phase(), upstream, status, %error, "exchange failed");
     } else {
-        tracing::debug!(route = %exchange.route.id, path = exchange.original.uri.path(), phase = error.phase(), status, %error, "exchange refused");
+        tracing::debug!(route = %route.id, path = exchange.original.uri.path(), phase = error.phase(), upstream, status, %error, "exchange refused");
     }
 }

@@ -3,6 +3,7 @@
 //   /token   {alg?, kid?, header?, claims?, expiresIn?, parts?}  a token of that shape; parts: sent as they are, unsigned
 //   /rotate  {alg?}                                              a new key; the ones before are withdrawn
 //   /mute    {for}                                               the JWK set answers 503 so often
+//   /lifetime {seconds}                                          what the token endpoint says of its tokens from now on
 //   /count                                                       how often the JWK set was asked for
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -47,12 +48,14 @@ server.issuer.url = `http://127.0.0.1:${front.address().port}`;
 
 // What a client asked for at the authorize endpoint and sent to the token endpoint, for the tests to look at.
 server.service.on('beforeResponse', (answer, request) => {
+  if (lifetime !== undefined && answer.body?.access_token) answer.body.expires_in = lifetime;
   if (request.body?.grant_type !== undefined) lastGrant = { ...request.body, authorization: request.headers.authorization };
 });
 server.service.on('beforeIntrospect', (answer, request) => {
   answer.body = active;
 });
 let lastGrant = {};
+let lifetime;
 let active = { active: false };
 
 const steer = {
@@ -84,6 +87,7 @@ const steer = {
   '/mute': async ({ for: times }) => ({ mute: (mute = times) }),
   '/count': async () => ({ asked }),
   '/grant': async () => lastGrant,
+  '/lifetime': async ({ seconds }) => ({ seconds: (lifetime = seconds) }),
   '/introspection': async (answer) => ({ ok: !!(active = answer) }),
 };
 const control = createServer((request, response) => {

@@ -21,7 +21,6 @@ use axum::body::Body;
 use http::header::{ACCEPT, ALLOW, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +32,7 @@ use exposure::{Exposure, Web};
 pub(crate) use health::View as HealthView;
 pub(crate) use negotiate::V3 as V3_TYPE;
 
-use crate::service::{Peer, Response};
+use crate::service::{Incoming, Peer, Response};
 use crate::{App, Context, body, error_page};
 
 const BODY_CAP: usize = 1024 * 1024;

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::Guarded;
 use super::tls::Tls;
-use super::{Handler, Server, Trusted, proxy_protocol};
+use super::{Handler, Server, Trusted, http1 as plain, proxy_protocol};
 use crate::front::Front;
-use crate::service::{ClientCertificate, Peer};
+use crate::service::{Caller, ClientCertificate, Peer};
 
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -31,10 +31,12 @@ pub(super) struct Protocol {
     /// HTTP/2 is spoken with those who ask for it.
     offers_h2: bool,
     most_requests: Option<u32>,
+    /// How plain connections are served without hyper, if at all.
+    plain: Option<plain::Limits>,
 }
 
 impl Protocol {
-    pub(super) fn new(settings: &Server, tls: Option<Arc<Tls>>, proxies: Trusted) -> Self {
+    pub(super) fn new(settings: &Server, tls: Option<Arc<Tls>>, proxies: Trusted, direct: bool) -> Self {
         let head = usize::try_from(settings.max_http_request_header_size).unwrap_or(usize::MAX);
         let patience = settings.patience();
         let mut http1 = http1::Builder::new();
@@ -56,6 +58,7 @@ impl Protocol {
             proxies,
             offers_h2: settings.http2.enabled != Some(false),
             most_requests: settings.netty.max_keep_alive_requests,
+            plain: direct.then_some(plain::Limits { patience, longest_head: head }),
         }
     }
 
@@ -79,21 +82,29 @@ impl Protocol {
             };
         }
         let left = self.most_requests.map(AtomicU32::new);
-        let mut handler = Handler { front, peer, left, certificate: None };
+        let mut handler = Handler { front, caller: Caller { peer, certificate: None }, left };
         if let Some(tls) = &self.tls {
             let (stream, h2) = tokio::select! {
                 secured = tokio::time::timeout(self.patience, tls.accept(stream)) => secured??,
                 () = draining.cancelled() => return Ok(()),
             };
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            handler.certificate = shown.map(|certificate| ClientCertificate((&**certificate).into()));
+            handler.caller.certificate = shown.map(|certificate| ClientCertificate((&**certificate).into()));
             return self.converse(stream, h2, handler, draining).await;
         }
         let h2 = tokio::select! {
             h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2?? && self.offers_h2,
             () = draining.cancelled() => return Ok(()),
         };
-        self.converse(stream, h2, handler, draining).await
+        let Some(limits) = self.plain.filter(|_| !h2) else {
+            return self.converse(stream, h2, handler, draining).await;
+        };
+        match plain::serve(stream, &handler, limits, draining).await? {
+            plain::Ended::Over => Ok(()),
+            plain::Ended::Unusual(stream, read) => {
+                self.http1(Guarded::after(read, stream), handler, draining).await
+            }
+        }
     }
 
     async fn converse<S>(
@@ -115,7 +126,19 @@ impl Protocol {
             }
             return Ok(connection.await?);
         }
-        let io = TokioIo::new(Guarded::new(stream));
+        self.http1(Guarded::new(stream), handler, draining).await
+    }
+
+    async fn http1<S>(
+        &self,
+        stream: Guarded<S>,
+        handler: Handler,
+        draining: &CancellationToken,
+    ) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(stream);
         let mut connection = std::pin::pin!(self.http1.serve_connection(io, handler).with_upgrades());
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),

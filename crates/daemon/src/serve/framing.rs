@@ -8,6 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const CONTENT_LENGTH: &[u8] = b"content-length";
@@ -17,12 +18,19 @@ const UPGRADE: &[u8] = b"upgrade";
 /// A connection whose incoming HTTP/1.1 heads are watched.
 pub(super) struct Guarded<S> {
     inner: S,
+    /// What was read before, and comes first.
+    first: BytesMut,
     watch: Watch,
 }
 
 impl<S> Guarded<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, watch: Watch::default() }
+        Self::after(BytesMut::new(), inner)
+    }
+
+    /// `first` was read from the connection already.
+    pub(super) fn after(first: BytesMut, inner: S) -> Self {
+        Self { inner, first, watch: Watch::default() }
     }
 }
 
@@ -244,7 +252,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let polled = if self.first.is_empty() {
+            Pin::new(&mut self.inner).poll_read(cx, buf)
+        } else {
+            let count = self.first.len().min(buf.remaining());
+            buf.put_slice(&self.first.split_to(count));
+            Poll::Ready(Ok(()))
+        };
         if let Some(new) = buf.filled_mut().get_mut(before..) {
             self.watch.follow(new);
         }

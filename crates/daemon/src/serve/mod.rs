@@ -5,6 +5,7 @@
 
 mod connection;
 mod framing;
+pub(crate) mod http1;
 mod listen;
 mod proxy_protocol;
 mod settings;
@@ -36,7 +37,8 @@ pub(crate) use tls::Tls;
 use crate::codes;
 use crate::front::Front;
 use crate::observe::Observed;
-use crate::service::{ClientCertificate, Peer, Request};
+use crate::incoming::Incoming;
+use crate::service::{Caller, Peer, Request};
 use connection::Protocol;
 use workers::{Accepted, Workers};
 
@@ -72,7 +74,7 @@ impl Serving {
         let Entrance { tls, workers, proxies } = entrance;
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let connections = TaskTracker::new();
-        let protocol = Protocol::new(settings, tls, proxies);
+        let protocol = Protocol::new(settings, tls, proxies, workers.is_some());
         let secure = protocol.is_secure();
         let served = Arc::new(Served {
             front,
@@ -180,30 +182,41 @@ impl Acceptor {
     }
 }
 
-/// One connection's side of the service: adds the peer to every request.
+/// One connection's side of the service: adds the caller to every request.
 struct Handler {
     front: Arc<Front>,
-    peer: Peer,
+    caller: Caller,
     /// How many requests the connection may still bring.
     left: Option<AtomicU32>,
-    certificate: Option<ClientCertificate>,
 }
 
-impl hyper::service::Service<Request> for Handler {
+impl Handler {
+    /// The answer to a request over HTTP/1.1.
+    async fn answer(&self, request: Request) -> http::Response<Observed> {
+        let last = self.is_last();
+        let mut response = self.front.handle(request, self.caller.clone()).await;
+        if last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn is_last(&self) -> bool {
+        self.left.as_ref().is_some_and(|left| left.fetch_sub(1, Relaxed) <= 1)
+    }
+}
+
+impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Handler {
     type Response = http::Response<Observed>;
     type Error = Infallible;
     type Future = futures_util::future::BoxFuture<'static, Result<Self::Response, Infallible>>;
 
-    fn call(&self, mut request: Request) -> Self::Future {
+    fn call(&self, request: http::Request<hyper::body::Incoming>) -> Self::Future {
         let front = Arc::clone(&self.front);
-        request.extensions_mut().insert(self.peer);
-        if let Some(certificate) = &self.certificate {
-            request.extensions_mut().insert(certificate.clone());
-        }
-        let last = self.left.as_ref().is_some_and(|left| left.fetch_sub(1, Relaxed) <= 1);
-        let closes = last && request.version() < http::Version::HTTP_2;
+        let caller = self.caller.clone();
+        let closes = self.is_last() && request.version() < http::Version::HTTP_2;
         Box::pin(async move {
-            let mut response = front.handle(request).await;
+            let mut response = front.handle(request.map(Incoming::Hyper), caller).await;
             if closes {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

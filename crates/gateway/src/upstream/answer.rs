@@ -17,8 +17,9 @@ use super::body::Outgoing;
 use super::pool::{Connection, Origin};
 use super::wire::{Decoded, Decoder, Upload};
 
-/// How long the rest of a request may take whose answer is complete.
+/// How long the rest of a request may take whose answer is complete, and how large it may be; then its connection ends.
 const PATIENCE: Duration = Duration::from_secs(60);
+const MOST: u64 = 8 << 20;
 
 /// A call to an instance that a balancer chose, which hears how it ended.
 #[derive(Debug)]
@@ -155,9 +156,14 @@ async fn send_rest(
     mut body: Outgoing,
     keep: bool,
 ) {
+    let most = upload.taken + MOST;
     let sending = async {
-        let sent = poll_fn(|cx| connection.wire.poll_upload(&mut upload, &mut body, cx)).await;
-        if sent.is_err() {
+        let sent = poll_fn(|cx| match connection.wire.poll_upload(&mut upload, &mut body, cx) {
+            _ if upload.taken > most => Poll::Ready(Err(())),
+            polled => polled,
+        })
+        .await;
+        if sent.is_err() && upload.taken <= most {
             hear_out(body).await;
         }
         sent
@@ -171,7 +177,13 @@ async fn send_rest(
 
 /// Reads what a client still says though nobody wants it any more.
 async fn hear_out(mut body: Outgoing) {
-    while let Some(Ok(_)) = body.frame().await {}
+    let mut heard = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        heard += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if heard > MOST {
+            return;
+        }
+    }
 }
 
 impl Body for Answer {

@@ -66,13 +66,12 @@ impl Watch {
 
     /// Notes a request as it came. `None` when nobody watches.
     #[must_use]
-    pub fn begin(&self, request: &Request) -> Option<Watched> {
+    pub fn begin(&self, request: &Request, peer: Peer) -> Option<Watched> {
         if !self.is_on() {
             return None;
         }
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.remote);
         let tap = self.tap.is_on().then(|| Arc::clone(&self.tap));
-        let entry = Entry::new(request, peer, tap.is_some());
+        let entry = Entry::new(request, Some(peer.remote), tap.is_some());
         Some(Watched { entry, log: self.log.clone(), tap, started: Instant::now() })
     }
 }

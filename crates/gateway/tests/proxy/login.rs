@@ -198,3 +198,44 @@ async fn the_gateways_own_token_is_fetched_once() {
         assert!(!error.contains("s3"), "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_renewed_before_they_end() {
+    let Some(issuer) = Issuer::start("tokens_are_renewed_before_they_end") else { return };
+    let upstream = Echo::start();
+    let open = "wellspring.gateway.security.default-access: permit\n";
+    let user = Gateway::start(&client(&issuer, "", &upstream, &["TokenRelay="])).await;
+    let robot = Gateway::start(&client(&issuer, open, &upstream, &["TokenRelay=robot"])).await;
+    let relayed = |reply: Reply| {
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["headers"]["authorization"][0].as_str().unwrap().to_owned()
+    };
+    let mut browser = Browser { port: user.port(), cookie: String::new() };
+    // A token that ends within a minute is renewed at once, one that lives longer is kept.
+    issuer.steer("/lifetime", &json!({"seconds": 30}));
+    let begun = browser.get("/oauth2/authorization/shop");
+    let callback = at_provider(&issuer, &begun);
+    assert_eq!(browser.get(&callback).status, 302);
+    relayed(browser.get("/a"));
+    let grant = issuer.steer("/grant", &json!({}));
+    assert_eq!(grant["grant_type"], "refresh_token", "{grant}");
+    assert!(grant["refresh_token"].as_str().is_some_and(|token| !token.is_empty()), "{grant}");
+    issuer.steer("/lifetime", &json!({"seconds": 3600}));
+    let fresh = relayed(browser.get("/a"));
+    assert_eq!(relayed(browser.get("/a")), fresh, "a token that lives is kept");
+    assert_eq!(payload(fresh.trim_start_matches("Bearer "))["sub"], "johndoe");
+
+    let machine = |port: u16| relayed(Request::new("GET", "/a").send(port).unwrap());
+    issuer.steer("/lifetime", &json!({"seconds": 30}));
+    machine(robot.port());
+    // What ends within a minute is asked for anew; what then lives longer is kept.
+    issuer.steer("/lifetime", &json!({"seconds": 3600}));
+    machine(robot.port());
+    let grant = issuer.steer("/grant", &json!({}));
+    assert_eq!(grant["grant_type"], "client_credentials");
+    issuer.steer("/lifetime", &json!({"seconds": 30}));
+    let kept = machine(robot.port());
+    assert_eq!(machine(robot.port()), kept);
+    user.running.stop().await;
+    robot.running.stop().await;
+}

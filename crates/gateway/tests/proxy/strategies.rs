@@ -1,8 +1,12 @@
 //! Every way of choosing an instance, told by YAML, seen from outside.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
-use wellspring_test_support::Echo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wellspring_test_support::{Echo, poll};
 use wellspring_test_support::http1::Request;
 
 use crate::support::Gateway;
@@ -143,5 +147,57 @@ async fn a_request_moves_on_when_its_instance_cannot_be_reached() {
         let reply = Request::new("POST", "/x").body("once").send(gateway.port()).unwrap();
         assert_eq!((reply.status, reply.json()["body"].as_str()), (200, Some("once")));
     }
+    gateway.running.stop().await;
+}
+
+/// An instance that does its work whatever its health page says.
+struct Moody {
+    port: u16,
+    ill: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Moody {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (ill, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (mood, count) = (Arc::clone(&ill), Arc::clone(&asked));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|n| n > 0) {}
+                let health = head.starts_with(b"GET /healthz ");
+                count.fetch_add(usize::from(health), Relaxed);
+                let status = if health && mood.load(Relaxed) { "503 Ill" } else { "200 OK" };
+                let body = format!("{{\"port\": {port}}}");
+                let length = body.len();
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.ok();
+            }
+        });
+        Self { port, ill, asked }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_whose_health_page_says_so_are_left_out_until_they_are_well() {
+    let (a, b) = (Moody::start().await, Moody::start().await);
+    let more = "spring.cloud.loadbalancer:\n  configurations: health-check\n  health-check: {initial-delay: 0, interval: 50ms, path.default: /healthz}";
+    let uris = [&a, &b].map(|one| format!("http://127.0.0.1:{}", one.port));
+    let gateway = Gateway::start(&yaml(&[(&uris[0], "{}"), (&uris[1], "{}")], more)).await;
+    let used = |count| shares(&gateway, count, nothing);
+    assert_eq!(used(8).len(), 2);
+    for round in 0..2 {
+        a.ill.store(true, Relaxed);
+        poll::until("the ill one is left out", Duration::from_secs(10), || {
+            used(8) == HashMap::from([(b.port, 8)])
+        });
+        assert_eq!(used(20), HashMap::from([(b.port, 20)]), "round {round}");
+        a.ill.store(false, Relaxed);
+        poll::until("the healed one is back", Duration::from_secs(10), || used(8).len() == 2);
+    }
+    assert!(a.asked.load(Relaxed) > 2 && b.asked.load(Relaxed) > 2, "both are asked for their health");
     gateway.running.stop().await;
 }

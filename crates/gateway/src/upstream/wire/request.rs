@@ -39,6 +39,8 @@ pub(in crate::upstream) struct Upload {
     ended: bool,
     /// Some bytes have reached the kernel.
     pub(super) started: bool,
+    /// How much of the body has been taken from the client.
+    pub(in crate::upstream) taken: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl Upload {
             left,
             ended: empty,
             started: false,
+            taken: 0,
         }
     }
 
@@ -118,6 +121,7 @@ impl Upload {
                 return Ok(());
             }
         };
+        self.taken += data.len() as u64;
         match &mut self.left {
             Left::Length(left) => {
                 *left = left
