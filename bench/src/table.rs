@@ -70,23 +70,32 @@ pub(crate) async fn compare_to(
                 }
             }
         }
-        let medians: Vec<Option<Row>> = rows.iter().map(|rows| median(rows)).collect();
-        let base_cpu = medians.get(base).copied().flatten().map_or(Duration::ZERO, |row| row.cpu);
-        for (server, row) in servers.iter().zip(medians) {
-            let Some(row) = row else { continue };
+        let yardstick: Vec<Duration> =
+            rows.get(base).map(|rows| rows.iter().map(|row| row.cpu).collect()).unwrap_or_default();
+        for (server, rows) in servers.iter().zip(&rows) {
+            let Some(row) = median(rows) else { continue };
+            let relative = relative(rows.iter().map(|row| row.cpu), &yardstick);
             let (now, highest) = server.memory();
             say(&format!(
                 "| {} | {} | {:.1} | {:.2} | {:.0} | {:.2} | {now:.1}, {highest:.1} |",
                 scenario.name,
                 server.name,
                 row.cpu.as_secs_f64() * 1e6,
-                row.cpu.as_secs_f64() / base_cpu.as_secs_f64().max(1e-9),
+                relative,
                 row.per_second,
                 row.p99.as_secs_f64() * 1e3,
             ));
         }
     }
     Ok(())
+}
+
+/// The median over the rounds of what a server took in the yardstick's measure of the same round.
+pub(crate) fn relative(rows: impl Iterator<Item = Duration>, yardstick: &[Duration]) -> f64 {
+    let ratio = |(one, other): (Duration, &Duration)| one.as_secs_f64() / other.as_secs_f64().max(1e-9);
+    let mut ratios: Vec<f64> = rows.zip(yardstick).map(ratio).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The median of each figure by itself.

@@ -60,13 +60,21 @@ fn the_command_line_shows_routes_and_live_requests_of_a_running_gateway() {
     assert!(fine && text.contains("orders") && text.contains(&upstream.url("")), "{text}");
     let (fine, text) = said(&["routes", "list", "--gateway", &url, "-o", "json"]);
     let listed: Value = serde_json::from_str(&text).unwrap();
-    let ids: Vec<&str> =
-        listed["routes"].as_array().unwrap().iter().map(|route| route["route_id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = listed["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| route["route_id"].as_str().unwrap())
+        .collect();
     assert!(fine && ids == ["orders", "missing"], "{text}");
     // A route added at run time is among them.
     let added = serde_json::json!({"uri": upstream.url(""), "predicates": ["Path=/new/**"]});
     assert_eq!(
-        Request::new("POST", "/actuator/gateway/routes/new").json(&added).send(gateway.port()).unwrap().status,
+        Request::new("POST", "/actuator/gateway/routes/new")
+            .json(&added)
+            .send(gateway.port())
+            .unwrap()
+            .status,
         201
     );
     assert_eq!(Request::new("POST", "/actuator/gateway/refresh").send(gateway.port()).unwrap().status, 200);
@@ -74,7 +82,8 @@ fn the_command_line_shows_routes_and_live_requests_of_a_running_gateway() {
     let (fine, text) = said(&["routes", "list", "--gateway", &format!("http://127.0.0.1:{}", port::free())]);
     assert!(!fine && !text.is_empty(), "{text}");
 
-    let mut command = wellspring(&["tap", "--admin", &tapped, "--status", "4xx", "--count", "2", "-o", "json"]);
+    let mut command =
+        wellspring(&["tap", "--admin", &tapped, "--status", "4xx", "--count", "2", "-o", "json"]);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut tap = Guard::spawn(command.stdout(writer)).unwrap();
     drop(command);

@@ -147,7 +147,12 @@ async fn round(connections: &mut [Connection], request: &Request, count: usize) 
 
 fn percentile(latencies: &mut [Duration], percent: f64) -> f64 {
     latencies.sort_unstable();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place"
+    )]
     let place = (latencies.len() as f64 * percent / 100.0) as usize;
     latencies[place.min(latencies.len() - 1)].as_secs_f64() * 1e3
 }

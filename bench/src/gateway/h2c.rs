@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::peers;
 use crate::Effort;
 use crate::process::Server;
-use crate::table::say;
+use crate::table::{relative, say};
 
 const CONNECTIONS: usize = 64;
 const STREAMS: usize = 10;
@@ -30,15 +30,16 @@ pub(super) fn compare(effort: Effort, servers: &[&Server], base: usize, path: &s
             }
         }
     }
-    let medians: Vec<f64> = rows.iter_mut().map(|rows| median(rows)).collect();
-    let yardstick = medians.get(base).copied().unwrap_or(0.0).max(1e-9);
-    for (server, cpu) in servers.iter().zip(&medians) {
+    let yardstick = rows.get(base).cloned().unwrap_or_default();
+    for (server, rows) in servers.iter().zip(&mut rows) {
         let (now, highest) = server.memory();
+        let relative = relative(rows.iter().copied(), &yardstick);
+        let cpu = median(rows);
         say(&format!(
             "| h2c, {CONNECTIONS} × {STREAMS} | {} | {:.1} | {:.2} | – | – | {now:.1}, {highest:.1} |",
             server.name,
             cpu * 1e6,
-            cpu / yardstick,
+            relative,
         ));
     }
     Ok(())

@@ -36,8 +36,8 @@ pub(crate) use tls::Tls;
 
 use crate::codes;
 use crate::front::Front;
-use crate::observe::Observed;
 use crate::incoming::Incoming;
+use crate::observe::Observed;
 use crate::service::{Caller, Peer, Request};
 use connection::Protocol;
 use workers::{Accepted, Workers};

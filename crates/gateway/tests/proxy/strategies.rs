@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wellspring_test_support::{Echo, poll};
 use wellspring_test_support::http1::Request;
+use wellspring_test_support::{Echo, poll};
 
 use crate::support::Gateway;
 
@@ -172,8 +172,9 @@ impl Moody {
                 let status = if health && mood.load(Relaxed) { "503 Ill" } else { "200 OK" };
                 let body = format!("{{\"port\": {port}}}");
                 let length = body.len();
-                let answer =
-                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+                );
                 stream.write_all(answer.as_bytes()).await.ok();
             }
         });

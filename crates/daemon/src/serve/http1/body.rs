@@ -50,6 +50,18 @@ impl Body {
 }
 
 impl Loan {
+    /// The reader, when the body was read to its end.
+    pub(super) fn settled(&self) -> Option<Reader> {
+        let mut home = self.0.lock();
+        match home.back.take() {
+            Some((reader, 0)) => Some(reader),
+            back => {
+                home.back = back;
+                None
+            }
+        }
+    }
+
     /// Waits for the reader; the number is what is left of the body.
     pub(super) async fn returned(self) -> (Reader, u64) {
         poll_fn(|cx| {

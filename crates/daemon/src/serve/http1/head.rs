@@ -83,7 +83,7 @@ fn parse(bytes: &Bytes) -> Option<Asked> {
             }
             length = Some(number(line.value)?);
         } else if name == CONNECTION {
-            close |= line.value.split(|byte| *byte == b',').any(|token| is_close(token));
+            close |= line.value.split(|byte| *byte == b',').any(is_close);
         } else if [TRANSFER_ENCODING, UPGRADE, EXPECT, TE, TRAILER].contains(&name) {
             return None;
         }

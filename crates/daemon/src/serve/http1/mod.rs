@@ -75,7 +75,7 @@ pub(super) async fn serve(
                 Poll::Ready(Ok(Next::Closed))
             }
             Poll::Pending => poll_late(patience.as_mut(), deadline, cx).map(|()| Ok(Next::Closed)),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         });
         let asked = match next.await? {
             Next::Request(asked) => asked,
@@ -95,7 +95,7 @@ pub(super) async fn serve(
         let keep = writer.send(response, keep, read.reader()).await?;
         let back = match read {
             Read::Here(reader) => Some(reader),
-            lent => tokio::time::timeout(limits.patience, lent.back()).await.ok().flatten(),
+            lent @ Read::Lent(_) => tokio::time::timeout(limits.patience, lent.back()).await.ok().flatten(),
         };
         match back.filter(|_| keep) {
             Some(back) => reader = back,
@@ -147,7 +147,13 @@ enum Read {
 }
 
 impl Read {
+    /// The reader, unless the body still has it.
     fn reader(&mut self) -> Option<&mut Reader> {
+        if let Self::Lent(loan) = self
+            && let Some(reader) = loan.settled()
+        {
+            *self = Self::Here(reader);
+        }
         match self {
             Self::Here(reader) => Some(reader),
             Self::Lent(_) => None,
