@@ -17,6 +17,7 @@ pub mod pick;
 pub mod settings;
 mod sse;
 pub mod supplier;
+mod sync;
 mod task;
 
 pub use balancer::Balancer;

@@ -41,7 +41,26 @@ fn vectors() {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"),
         |(_, v)| PathBuf::from(v),
     );
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+    let replayed = replay(&folder);
+    println!("{replayed} sequences");
+    assert!(
+        replayed > 0 || std::env::vars().any(|(name, _)| name == "WELLSPRING_VECTORS"),
+        "nothing to replay"
+    );
+}
+
+#[test]
+#[should_panic(expected = "unknown kind `teleporter`")]
+fn a_kind_that_nothing_replays_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = r#"{"format": 1, "kind": "teleporter", "sequences": [{"name": "x", "steps": []}]}"#;
+    std::fs::write(folder.path().join("new.json"), file).unwrap();
+    replay(folder.path());
+}
+
+/// How many sequences were replayed.
+fn replay(folder: &Path) -> usize {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
@@ -72,11 +91,7 @@ fn vectors() {
         failures.len(),
         failures.join("\n")
     );
-    println!("{replayed} sequences");
-    assert!(
-        replayed > 0 || std::env::vars().any(|(name, _)| name == "WELLSPRING_VECTORS"),
-        "nothing to replay"
-    );
+    replayed
 }
 
 fn instances(list: &Value) -> Vec<Instance> {

@@ -22,6 +22,7 @@ pub mod outlier;
 pub mod rate_limiter;
 mod rejection;
 pub mod retry;
+mod sync;
 pub mod time_limiter;
 mod verdict;
 

@@ -4,7 +4,6 @@
 //! all: everything is used, since then the fault is more likely on this side.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use wellspring_properties::value;
 
+use super::alarm::Alarm;
 use super::{Instances, Supplier};
 use crate::Instance;
 use crate::discovery::Listing;
@@ -53,7 +53,7 @@ impl Default for EjectionSettings {
 pub struct Ejection {
     settings: EjectionSettings,
     listing: Arc<Listing>,
-    any: AtomicBool,
+    any: Alarm,
 }
 
 /// The step of the chain.
@@ -63,7 +63,7 @@ pub(crate) struct Ejected(pub(crate) Arc<Ejection>);
 impl Ejection {
     /// Over the whole list of a service.
     pub fn new(settings: EjectionSettings, listing: Arc<Listing>) -> Self {
-        Self { settings, listing, any: AtomicBool::new(false) }
+        Self { settings, listing, any: Alarm::new() }
     }
 
     /// A call failed and was counted; `refused` when not even a connection came about.
@@ -85,7 +85,7 @@ impl Ejection {
         let time = self.settings.base_time.saturating_mul(2u32.saturating_pow(beyond.min(10)));
         let time = time.min(self.settings.max_time);
         load.eject(now.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)));
-        self.any.store(true, Ordering::Relaxed);
+        self.any.raise();
         warn!(
             instance = instance.instance_id(),
             service = instance.service_id(),
@@ -110,14 +110,15 @@ impl Supplier for Ejected {
     }
 
     fn concerns(&self, _: &Request<'_>) -> bool {
-        self.0.any.load(Ordering::Relaxed)
+        self.0.any.is_raised()
     }
 
     fn narrow(&self, _: &Request<'_>, instances: Instances) -> Instances {
         let now = nanos(Instant::now());
         let all = self.0.listing.instances();
-        if !all.iter().any(|instance| instance.load().is_ejected(now)) {
-            self.0.any.store(false, Ordering::Relaxed);
+        let ejected = || all.iter().any(|instance| instance.load().is_ejected(now));
+        if !ejected() {
+            self.0.any.lower_unless(ejected);
             info!("all instances are used again");
             return instances;
         }
@@ -190,6 +191,6 @@ mod tests {
         let settings = EjectionSettings { enabled: false, ..EjectionSettings::default() };
         let ejection = Ejection::new(settings, Arc::clone(&listing));
         fail(&ejection, &listing.instances()[0], true);
-        assert!(!ejection.any.load(Ordering::Relaxed));
+        assert!(!ejection.any.is_raised());
     }
 }

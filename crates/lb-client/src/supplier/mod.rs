@@ -3,6 +3,7 @@
 //! Steps that look at the list only are done once per list; from the first step that looks at the call on, they
 //! are done for each call.
 
+mod alarm;
 mod chain;
 mod ejection;
 mod health_check;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::config::AdaptiveConfig;
+use super::places::Places;
 use super::{Algorithm, Sample};
 use crate::rejection::{Invalid, Rejection};
 
@@ -26,8 +26,7 @@ pub enum Ended {
 struct Shared {
     name: Arc<str>,
     config: AdaptiveConfig,
-    in_flight: AtomicU32,
-    limit: AtomicU32,
+    places: Places,
     algorithm: Mutex<Box<dyn Algorithm>>,
 }
 
@@ -63,8 +62,7 @@ impl AdaptiveLimit {
         config.check()?;
         let shared = Shared {
             name: Arc::from(name),
-            in_flight: AtomicU32::new(0),
-            limit: AtomicU32::new(config.initial_limit),
+            places: Places::new(config.initial_limit),
             algorithm: Mutex::new(config.algorithm(seed)),
             config,
         };
@@ -86,13 +84,13 @@ impl AdaptiveLimit {
     /// Calls at a time, as learnt so far.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.shared.limit.load(Ordering::Relaxed)
+        self.shared.places.limit()
     }
 
     /// Calls under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.shared.in_flight.load(Ordering::Relaxed)
+        self.shared.places.taken()
     }
 
     /// A place for one call.
@@ -100,13 +98,10 @@ impl AdaptiveLimit {
     /// # Errors
     /// [`Rejection::BulkheadFull`] when as many calls as the limit allows are under way.
     pub fn try_acquire(&self) -> Result<Pass, Rejection> {
-        let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        let pass = Pass { limit: self.clone(), in_flight, started: Instant::now() };
-        if in_flight > self.limit() {
-            drop(pass);
-            return Err(Rejection::BulkheadFull { name: Arc::clone(&self.shared.name) });
+        match self.shared.places.take() {
+            Some(in_flight) => Ok(Pass { limit: self.clone(), in_flight, started: Instant::now() }),
+            None => Err(Rejection::BulkheadFull { name: Arc::clone(&self.shared.name) }),
         }
-        Ok(pass)
     }
 
     /// Makes the call when there is a place for it; `ended` says what its result means.
@@ -135,7 +130,7 @@ impl AdaptiveLimit {
             clippy::cast_sign_loss,
             reason = "clamped to the bounds, which are u32"
         )]
-        self.shared.limit.store(limit as u32, Ordering::Relaxed);
+        self.shared.places.set_limit(limit as u32);
     }
 }
 
@@ -161,7 +156,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.limit.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.limit.shared.places.give_back();
     }
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod gradient;
 mod layer;
 mod limiter;
+mod places;
 mod vegas;
 
 pub use aimd::Aimd;

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
 use super::config::BulkheadConfig;
 use crate::rejection::Rejection;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Something that happened in a bulkhead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use super::config::CircuitBreakerConfig;
 use super::event::{Event, Events};
@@ -14,6 +13,8 @@ use super::state::{IllegalTransition, Machine, Outcome, State};
 use crate::clock::{Clock, Nanos};
 use crate::interval::Interval;
 use crate::rejection::{Invalid, Rejection};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// What a breaker's window holds; rates are percent, -1 while there are too few calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +48,9 @@ impl Metrics {
         self.slow - self.slow_failed
     }
 }
+
+/// States that are gone through in one look, each at its own moment.
+const MOST_OVERDUE: usize = 1_000;
 
 type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
@@ -283,28 +287,29 @@ impl CircuitBreaker {
 
     /// One operation: what was due, then `operation`; listeners hear of it after the lock is gone.
     fn change<'a, R>(&self, now: Nanos, operation: impl FnOnce(&mut Machine, &mut Events<'a>) -> R) -> R {
-        let mut due = Events::default();
+        // Allocates nothing unless a state ended by itself.
+        let mut due = Vec::new();
         let mut events = Events::default();
         let result = {
             let mut machine = self.shared.machine.lock();
-            if machine.deadline().is_some_and(|deadline| deadline <= now) {
-                machine.tick(now, fastrand::f64(), &mut due);
+            while let Some(end) = machine.deadline().filter(|end| *end <= now) {
+                // When nobody looked for very long, the rest of the to and fro is left out.
+                let at = if due.len() < MOST_OVERDUE { end } else { now };
+                due.extend(machine.end_state(at, fastrand::f64()));
             }
             let result = operation(&mut machine, &mut events);
             self.shared.state.store(machine.state() as u8, Ordering::Release);
             result
         };
-        self.publish(&due);
-        self.publish(&events);
+        if !due.is_empty() || !events.is_empty() {
+            self.publish(due.iter().chain(events.iter()));
+        }
         result
     }
 
-    fn publish(&self, events: &Events<'_>) {
-        if events.is_empty() {
-            return;
-        }
+    fn publish<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>) {
         let listeners = self.shared.listeners.read();
-        for event in events.iter() {
+        for event in events {
             for listener in listeners.iter() {
                 listener(event);
             }

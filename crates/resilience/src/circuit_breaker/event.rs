@@ -49,7 +49,7 @@ pub enum Event<'a> {
     Reset,
 }
 
-/// The events of one operation; there are never more than five.
+/// The events of one operation; there are never more than five, what was due before not counted.
 #[derive(Debug, Default)]
 pub(crate) struct Events<'a> {
     list: [Option<Event<'a>>; 5],
@@ -67,11 +67,6 @@ impl<'a> Events<'a> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event<'a>> {
         self.list.iter().flatten()
-    }
-
-    /// Whether another event would not fit.
-    pub(crate) const fn is_full(&self) -> bool {
-        self.len == self.list.len()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

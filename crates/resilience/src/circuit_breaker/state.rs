@@ -153,20 +153,16 @@ impl Machine {
         (self.window.totals(now), self.minimum)
     }
 
-    /// Lets the state end that was to end by itself before `now`.
-    pub(crate) fn tick(&mut self, now: Nanos, random: f64, events: &mut Events<'_>) {
-        while let Some(due) = self.deadline.filter(|due| *due <= now) {
-            let next = match (self.state, self.config.transition_to_state_after_wait_duration) {
-                (State::HalfOpen, WaitedHalfOpen::Open) => State::Open,
-                (State::HalfOpen, WaitedHalfOpen::Closed) => State::Closed,
-                _ => State::HalfOpen,
-            };
-            self.deadline = None;
-            self.transition(next, due, random, events);
-            if self.deadline.is_some() && events.is_full() {
-                break;
-            }
-        }
+    /// Lets the state end that ends by itself, at the moment at which it does.
+    pub(crate) fn end_state(&mut self, at: Nanos, random: f64) -> Option<Event<'static>> {
+        let from = self.state;
+        let to = match (from, self.config.transition_to_state_after_wait_duration) {
+            (State::HalfOpen, WaitedHalfOpen::Open) => State::Open,
+            (State::HalfOpen, WaitedHalfOpen::Closed) => State::Closed,
+            _ => State::HalfOpen,
+        };
+        self.enter(to, at, random);
+        (from != to).then_some(Event::StateTransition { from, to })
     }
 
     pub(crate) fn acquire(&mut self, now: Nanos, random: f64, events: &mut Events<'_>) -> bool {

@@ -65,15 +65,28 @@ fn same(actual: &Value, wanted: &Value) -> bool {
 
 #[test]
 fn every_step_answers_as_the_original_did() {
+    replay(&folder());
+}
+
+#[test]
+#[should_panic(expected = "nothing here replays vectors of kind teleporter")]
+fn a_kind_that_nothing_replays_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = r#"{"format": 1, "kind": "teleporter", "sequences": [{"name": "x", "steps": []}]}"#;
+    fs::write(folder.path().join("new.json"), file).unwrap();
+    replay(folder.path());
+}
+
+fn replay(folder: &Path) {
     let mut failures = Vec::new();
     let mut steps = 0;
-    let mut files: Vec<PathBuf> = fs::read_dir(folder())
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "no vectors in {}", folder().display());
+    assert!(!files.is_empty(), "no vectors in {}", folder.display());
     for path in files {
         let file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -1,0 +1,181 @@
+//! What threads share without a lock, in every order in which their steps can happen.
+//!
+//! The sources are compiled a second time here, with `crate::sync` from the checker: its atomics and locks let
+//! every other thread go first once. Each test runs its closure in all orders there are, and fails with the first bad one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_debug_implementations,
+    reason = "only what is shared is used here"
+)]
+
+mod sync;
+
+#[path = "../../src/around.rs"]
+mod around;
+#[path = "../../src/bulkhead/mod.rs"]
+mod bulkhead;
+#[path = "../../src/circuit_breaker/mod.rs"]
+mod circuit_breaker;
+#[path = "../../src/clock.rs"]
+mod clock;
+#[path = "../../src/duration.rs"]
+mod duration;
+#[path = "../../src/interval.rs"]
+mod interval;
+#[path = "../../src/adaptive/places.rs"]
+mod places;
+#[path = "../../src/rejection.rs"]
+mod rejection;
+#[path = "../../src/verdict.rs"]
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::{check_dfs, thread};
+
+use bulkhead::{Bulkhead, BulkheadConfig};
+use circuit_breaker::{CircuitBreaker, CircuitBreakerConfig, Outcome, State};
+use clock::Nanos;
+use places::Places;
+
+const NOW: Nanos = Nanos(1_700_000_000_000_000_000);
+
+/// Opens at the first failure, then lets one trial call pass.
+fn breaker() -> CircuitBreaker {
+    let config = CircuitBreakerConfig {
+        sliding_window_size: 2,
+        minimum_number_of_calls: 1,
+        permitted_number_of_calls_in_half_open_state: 1,
+        wait_duration_in_open_state: Duration::from_millis(1),
+        ..CircuitBreakerConfig::default()
+    };
+    let interval = config.interval();
+    CircuitBreaker::with_interval("b", config, interval, NOW).unwrap()
+}
+
+fn fail(breaker: &CircuitBreaker) {
+    breaker.record_at(Outcome::Failure("e"), Duration::ZERO, NOW);
+}
+
+#[test]
+fn a_breaker_that_was_seen_open_lets_nobody_pass() {
+    check_dfs(
+        || {
+            let breaker = breaker();
+            let failing = breaker.clone();
+            let other = thread::spawn(move || fail(&failing));
+            let before = breaker.acquire_at(NOW).is_ok();
+            let after = breaker.acquire_at(NOW).is_ok();
+            assert!(before || !after, "closed again without a reason");
+            other.join().unwrap();
+            assert!(breaker.acquire_at(NOW).is_err());
+        },
+        None,
+    );
+}
+
+#[test]
+fn the_one_trial_call_is_given_to_one_caller() {
+    check_dfs(
+        || {
+            let breaker = breaker();
+            fail(&breaker);
+            let later = NOW.plus(Duration::from_millis(2));
+            let rival = breaker.clone();
+            let other = thread::spawn(move || rival.acquire_at(later).is_ok());
+            let own = breaker.acquire_at(later).is_ok();
+            assert!(own ^ other.join().unwrap());
+            assert_eq!(breaker.refused(), 1);
+            assert_eq!(breaker.metrics_at(later).not_permitted, 1);
+        },
+        None,
+    );
+}
+
+#[test]
+fn no_outcome_is_lost() {
+    check_dfs(
+        || {
+            let breaker = breaker();
+            let calls = breaker.clone();
+            let other =
+                thread::spawn(move || calls.record_at(Outcome::Success, Duration::from_secs(90), NOW));
+            breaker.record_at(Outcome::Success, Duration::ZERO, NOW);
+            other.join().unwrap();
+            let metrics = breaker.metrics_at(NOW);
+            assert_eq!((metrics.buffered, metrics.slow, metrics.failed), (2, 1, 0));
+        },
+        None,
+    );
+}
+
+/// Callers of a closed breaker look at a copy of its state; the copy never stays behind.
+#[test]
+fn the_copy_of_the_state_is_the_state() {
+    check_dfs(
+        || {
+            let breaker = breaker();
+            let operator = breaker.clone();
+            let other = thread::spawn(move || operator.transition_at(State::ForcedOpen, NOW).unwrap());
+            breaker.reset_at(NOW);
+            other.join().unwrap();
+            let open = breaker.state_at(NOW) == State::ForcedOpen;
+            assert_eq!(breaker.acquire_at(NOW).is_err(), open);
+        },
+        None,
+    );
+}
+
+#[test]
+fn there_are_never_more_calls_than_places() {
+    check_dfs(
+        || {
+            let places = Arc::new(Places::new(1));
+            let rivals = [Arc::clone(&places), Arc::clone(&places)];
+            let others = rivals.map(|places| thread::spawn(move || places.take()));
+            let got = others.map(|other| other.join().unwrap());
+            assert_eq!(got.iter().flatten().count(), 1);
+            assert_eq!(places.taken(), 1);
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_refused_caller_takes_no_place_from_others() {
+    check_dfs(
+        || {
+            let places = Arc::new(Places::new(1));
+            places.take().unwrap();
+            let rival = Arc::clone(&places);
+            let other = thread::spawn(move || rival.take().is_some());
+            places.give_back();
+            let own = places.take().is_some();
+            assert!(own ^ other.join().unwrap(), "one place, one caller");
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_bulkhead_that_shrinks_while_a_call_ends_has_its_new_size() {
+    check_dfs(
+        || {
+            let config = BulkheadConfig { max_concurrent_calls: 2, ..BulkheadConfig::default() };
+            let bulkhead = Bulkhead::new("b", config);
+            let (ends, stays) = (bulkhead.try_acquire().unwrap(), bulkhead.try_acquire().unwrap());
+            let operator = bulkhead.clone();
+            let other = thread::spawn(move || operator.change_max_concurrent_calls(1));
+            drop(ends);
+            other.join().unwrap();
+            assert_eq!(bulkhead.available(), 0);
+            drop(stays);
+            assert_eq!(bulkhead.available(), 1);
+        },
+        None,
+    );
+}
