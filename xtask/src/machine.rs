@@ -36,8 +36,8 @@ pub(crate) fn provide(consent: Consent) -> bool {
     if find("apt-get").is_none() {
         println!("there is no apt-get here: install them by other means");
     } else if !is_root() {
-        let packages: Vec<&str> =
-            missing.iter().flat_map(|tool| &tool.packages).map(String::as_str).collect();
+        let packed = missing.iter().filter(|tool| tool.is_packed());
+        let packages: Vec<&str> = packed.flat_map(|tool| &tool.packages).map(String::as_str).collect();
         println!("only root can install them: sudo apt-get install {}", packages.join(" "));
     } else if consent == Consent::Given || agrees() {
         install(&missing);
@@ -67,7 +67,7 @@ fn install(missing: &[Tool]) {
         println!("apt-get update failed: package lists may be old");
     }
     let _quiet = NoServices::declare();
-    for tool in missing {
+    for tool in missing.iter().filter(|tool| tool.is_packed()) {
         // One at a time: a package that is not to be had does not keep the others away.
         let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
         install.args(&tool.packages);
@@ -126,6 +126,11 @@ impl Tool {
             packages: words(column()?),
             purpose: column()?.to_owned(),
         })
+    }
+
+    /// `-` stands for what no Debian package brings: it is used where it is, and left out where not.
+    fn is_packed(&self) -> bool {
+        self.packages != ["-"]
     }
 
     fn is_present(&self) -> bool {

@@ -25,6 +25,7 @@ const PLATFORM: &[&str] = &[
     "bus_board",
     "platform_secrets",
     "platform_chaos",
+    "fleet",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &[
@@ -34,6 +35,8 @@ const INTEROP: &[&str] = &[
     "interop_bus",
     "interop_spring_bus",
     "interop_encryption",
+    "interop_fleet",
+    "interop_discovery",
 ];
 
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use wellspring_telemetry::Meters;
 
 use crate::balancer::Balancer;
 use crate::codes;
-use crate::discovery::{Composite, Discovery, Simple};
+use crate::discovery::{Composite, Discovery, Remote, Simple, remote};
 use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
 use crate::guard::{Guard, Guards};
 use crate::http::{Budget, CallError, Options, RequestBuilder, balance};
@@ -32,6 +32,7 @@ struct Inner {
     services: ArcSwap<HashMap<String, Arc<Service>>>,
     making: Mutex<()>,
     eureka: Option<Connection>,
+    remotes: Vec<Arc<Remote>>,
     instruments: Instruments,
     guards: Guards,
     registration: ArcSwapOption<Registration>,
@@ -54,14 +55,14 @@ impl Client {
             discovery,
             http,
             LoadBalancerSettings::default(),
-            None,
+            (None, Vec::new()),
             (&Meters::default(), Guards::default()),
             stop,
         )
     }
 
-    /// From `eureka.client.*`, `spring.cloud.discovery.*` and `spring.cloud.loadbalancer.*`. With a registry
-    /// configured it starts to fetch at once, so it must be called inside a tokio runtime.
+    /// From `eureka.client.*`, `spring.cloud.discovery.*` and `spring.cloud.loadbalancer.*`, and the settings of the sources that are
+    /// compiled in. With a registry configured it starts to fetch at once, so it must be called inside a tokio runtime.
     ///
     /// # Errors
     /// When a setting has the wrong type, an unknown word, or a URL that is none.
@@ -72,6 +73,7 @@ impl Client {
         let stop = CancellationToken::new();
         let mut sources: Vec<Arc<dyn Discovery>> = Vec::new();
         let mut connection = None;
+        let mut remotes = Vec::new();
         if env.get_as("spring.cloud.discovery.enabled")?.unwrap_or(true) {
             if env.contains("spring.cloud.discovery.client.simple.instances") {
                 sources.push(Arc::new(Simple::from_env(env)?));
@@ -81,6 +83,8 @@ impl Client {
                 sources.push(open.discovery());
                 connection = Some(open);
             }
+            remotes = remote::from_env(env, &stop)?;
+            sources.extend(remotes.iter().map(|remote| Arc::clone(remote) as Arc<dyn Discovery>));
         }
         let discovery: Arc<dyn Discovery> = match sources.pop() {
             Some(only) if sources.is_empty() => only,
@@ -90,15 +94,15 @@ impl Client {
                 Arc::new(Composite::new(sources))
             }
         };
-        let around = (meters, Guards::from_env(env)?);
-        Ok(Self::assemble(discovery, http, settings, connection, around, stop))
+        let around = (meters, Guards::from_env(env, meters)?);
+        Ok(Self::assemble(discovery, http, settings, (connection, remotes), around, stop))
     }
 
     fn assemble(
         discovery: Arc<dyn Discovery>,
         http: reqwest::Client,
         settings: LoadBalancerSettings,
-        eureka: Option<Connection>,
+        (eureka, remotes): (Option<Connection>, Vec<Arc<Remote>>),
         (meters, guards): (&Meters, Guards),
         stop: CancellationToken,
     ) -> Self {
@@ -109,6 +113,7 @@ impl Client {
             services: ArcSwap::default(),
             making: Mutex::new(()),
             eureka,
+            remotes,
             instruments: Instruments::new(meters.clone()),
             guards,
             registration: ArcSwapOption::empty(),
@@ -201,11 +206,14 @@ impl Client {
         Ok(())
     }
 
-    /// Waits for the end of the first fetch.
+    /// Waits for the end of the first fetch, and until every other server of lists was read once.
     ///
     /// # Errors
     /// Only with `should-enforce-fetch-registry-at-init`: when it fails.
     pub async fn first_fetch(&self) -> Result<(), Problem> {
+        for remote in &self.0.remotes {
+            remote.first_read().await;
+        }
         let Some(eureka) = &self.0.eureka else { return Ok(()) };
         let Some(fetched) = eureka.fetched() else { return Ok(()) };
         match fetched.first_attempt().await {

@@ -52,6 +52,17 @@ names! {
     GATEWAY_LOG_DROPPED = "wellspring.gateway.accesslog.dropped", "lines", "Lines of the access log that were lost because the writer was too slow";
     RESILIENCE4J_CIRCUITBREAKER_STATE = "resilience4j.circuitbreaker.state", "", "The states of the circuit breaker: 1 for the present one";
     RESILIENCE4J_CIRCUITBREAKER_FAILURE_RATE = "resilience4j.circuitbreaker.failure.rate", "", "The failure rate of the circuit breaker, -1 while there are too few calls";
+    RESILIENCE4J_CIRCUITBREAKER_CALLS = "resilience4j.circuitbreaker.calls", "seconds", "Calls through the circuit breaker by how they ended";
+    RESILIENCE4J_CIRCUITBREAKER_NOT_PERMITTED_CALLS = "resilience4j.circuitbreaker.not.permitted.calls", "", "Calls that the circuit breaker refused";
+    RESILIENCE4J_CIRCUITBREAKER_BUFFERED_CALLS = "resilience4j.circuitbreaker.buffered.calls", "", "Calls in the window of the circuit breaker";
+    RESILIENCE4J_CIRCUITBREAKER_SLOW_CALLS = "resilience4j.circuitbreaker.slow.calls", "", "Slow calls in the window of the circuit breaker";
+    RESILIENCE4J_CIRCUITBREAKER_SLOW_CALL_RATE = "resilience4j.circuitbreaker.slow.call.rate", "", "The rate of slow calls of the circuit breaker, -1 while there are too few calls";
+    RESILIENCE4J_RETRY_CALLS = "resilience4j.retry.calls", "", "Calls by how they ended, with or without a retry";
+    RESILIENCE4J_RATELIMITER_AVAILABLE_PERMISSIONS = "resilience4j.ratelimiter.available.permissions", "", "Permissions left in this period; below zero when some are booked ahead";
+    RESILIENCE4J_RATELIMITER_WAITING_THREADS = "resilience4j.ratelimiter.waiting.threads", "", "Calls that wait for a permission";
+    RESILIENCE4J_TIMELIMITER_CALLS = "resilience4j.timelimiter.calls", "", "Calls by whether they ended in time";
+    RESILIENCE4J_BULKHEAD_AVAILABLE_CONCURRENT_CALLS = "resilience4j.bulkhead.available.concurrent.calls", "", "Places that are free";
+    RESILIENCE4J_BULKHEAD_MAX_ALLOWED_CONCURRENT_CALLS = "resilience4j.bulkhead.max.allowed.concurrent.calls", "", "Calls at a time";
     LOGBACK_EVENTS = "logback.events", "events", "Number of log events by level";
     SERVER_CONNECTIONS = "wellspring.server.connections", "connections", "Open connections";
     SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";

@@ -19,6 +19,7 @@ pub mod broker;
 pub mod conformance;
 pub mod daemon;
 pub mod database;
+pub mod directory;
 pub mod dns;
 pub mod echo;
 pub mod eureka;

@@ -5,6 +5,7 @@
 mod composite;
 mod eureka;
 mod listing;
+pub mod remote;
 mod simple;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 pub use composite::Composite;
 pub use eureka::Eureka;
 pub use listing::{Book, Listing};
+pub use remote::Remote;
 pub use simple::Simple;
 
 use crate::Instance;

@@ -19,5 +19,7 @@ pub use status::{HealthHandler, of_health};
 pub use wellspring_wire::eureka::{InstanceInfo, Status};
 
 pub(crate) use connection::{Connection, instances_of, without_credentials};
+#[cfg(feature = "dns")]
+pub(crate) use names::resolver;
 pub(crate) use register::Registration;
 pub(crate) use servers::{Server, basic};

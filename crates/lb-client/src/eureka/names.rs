@@ -66,8 +66,9 @@ impl ClientSettings {
     }
 }
 
-fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, String> {
-    let builder = if servers.is_empty() {
+/// Asks these servers, those of the system without any; nothing is kept, whoever asks knows when to ask again.
+pub(crate) fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, String> {
+    let mut builder = if servers.is_empty() {
         TokioResolver::builder_tokio().map_err(|error| format!("no name servers: {error}"))?
     } else {
         let server = |address: &SocketAddr| {
@@ -78,6 +79,7 @@ fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, String> {
         let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     };
+    builder.options_mut().cache_size = 0;
     builder.build().map_err(|error| error.to_string())
 }
 

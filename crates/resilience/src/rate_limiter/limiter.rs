@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -48,6 +49,7 @@ struct Shared {
     created: Nanos,
     inner: Mutex<Inner>,
     listeners: RwLock<Vec<Listener>>,
+    waiting: AtomicU32,
 }
 
 /// A rate limiter; clones share their permissions.
@@ -95,6 +97,7 @@ impl RateLimiter {
                 }),
                 config,
                 listeners: RwLock::new(Vec::new()),
+                waiting: AtomicU32::new(0),
             }),
         })
     }
@@ -147,9 +150,16 @@ impl RateLimiter {
     pub async fn acquire(&self) -> Result<(), Rejection> {
         let wait = self.reserve_at(1, self.shared.clock.now())?;
         if !wait.is_zero() {
+            let _waiting = Waiting::begin(&self.shared.waiting);
             tokio::time::sleep(wait).await;
         }
         Ok(())
+    }
+
+    /// Calls that wait for their permission.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.shared.waiting.load(Ordering::Relaxed)
     }
 
     /// Makes the call once there is a permission.
@@ -235,5 +245,21 @@ impl RateLimiter {
         for listener in self.shared.listeners.read().iter() {
             listener(&event);
         }
+    }
+}
+
+/// Counts a caller while it waits, given up or not.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -3,6 +3,7 @@ package org.wellspring.greeter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.cloud.client.ServiceInstance;
@@ -12,6 +13,7 @@ import org.springframework.http.HttpStatusCode;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
@@ -20,6 +22,9 @@ import org.springframework.web.client.RestClient;
 @RestController
 @RefreshScope
 public class GreetingController {
+
+    /** Outlives a refresh, which makes this object anew. */
+    private static final AtomicBoolean ILL = new AtomicBoolean();
 
     private final String greeting;
     private final RestClient client;
@@ -36,11 +41,20 @@ public class GreetingController {
     Map<String, Object> greet(@PathVariable String name,
             @RequestHeader(name = "X-Forwarded-Prefix", required = false) String prefix,
             @RequestHeader(name = "X-Forwarded-Host", required = false) String host) {
+        if (ILL.get()) {
+            throw new IllegalStateException("not well today");
+        }
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("text", greeting + ", " + name);
         answer.put("forwardedPrefix", prefix);
         answer.put("forwardedHost", host);
         return answer;
+    }
+
+    /** Makes greetings fail, or heals them. */
+    @PutMapping("/ill/{ill}")
+    void ill(@PathVariable boolean ill) {
+        ILL.set(ill);
     }
 
     /** Calls another service by its name and hands its answer through. */

@@ -3,15 +3,20 @@
 //!
 //! A call to a service has the instances named like the service, or those that the call names itself.
 
+mod meters;
+
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use wellspring_properties::{Environment, Problem, PropertySource};
 use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
 use wellspring_resilience::{Bulkhead, CircuitBreaker, ErrorLists, Named, RateLimiter, Retry, TimeLimiter};
+
+use wellspring_telemetry::Meters;
 
 use crate::codes;
 
@@ -30,6 +35,8 @@ pub struct Guard {
     pub time: Option<TimeLimiter>,
     /// Innermost: bounds what is under way.
     pub bulkhead: Option<Bulkhead>,
+    /// Whether its metrics are shown.
+    measured: AtomicBool,
 }
 
 /// All guards, by name.
@@ -38,11 +45,12 @@ pub(crate) struct Guards {
     made: HashMap<String, Arc<Guard>>,
     /// For names without settings, shared.
     none: Arc<Guard>,
+    meters: Meters,
 }
 
 impl Guards {
     /// Reads and makes every instance that is named in the settings.
-    pub(crate) fn from_env(env: &Environment) -> Result<Self, Problem> {
+    pub(crate) fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
         let mut guards: HashMap<String, Guard> = HashMap::new();
         each(env, "circuitbreaker", |name, breaker: CircuitBreaker| {
             let guard = guards.entry(name).or_default();
@@ -55,12 +63,17 @@ impl Guards {
         each(env, "timelimiter", |name, time| guards.entry(name).or_default().time = Some(time))?;
         each(env, "bulkhead", |name, bulkhead| guards.entry(name).or_default().bulkhead = Some(bulkhead))?;
         let made = guards.into_iter().map(|(name, guard)| (name, Arc::new(guard))).collect();
-        Ok(Self { made, none: Arc::default() })
+        Ok(Self { made, none: Arc::default(), meters: meters.clone() })
     }
 
-    /// The guard of a name; one that does nothing when none of its patterns is configured.
+    /// The guard of a name; one that does nothing when none of its patterns is configured. Its metrics show from the first
+    /// use on: an application whose calls all go another way shows none.
     pub(crate) fn of(&self, name: &str) -> Arc<Guard> {
-        Arc::clone(self.made.get(name).unwrap_or(&self.none))
+        let Some(guard) = self.made.get(name) else { return Arc::clone(&self.none) };
+        if !guard.measured.load(Ordering::Relaxed) && !guard.measured.swap(true, Ordering::Relaxed) {
+            meters::bind(guard, &self.meters);
+        }
+        Arc::clone(guard)
     }
 }
 
@@ -134,15 +147,15 @@ mod tests {
 
     #[test]
     fn an_instance_lies_over_its_base_key_by_key() {
-        let guards = Guards::from_env(&env(&[
+        let env = env(&[
             ("resilience4j.circuitbreaker.configs.default.slidingWindowSize", "50"),
             ("resilience4j.circuitbreaker.configs.strict.failure-rate-threshold", "10"),
             ("resilience4j.circuitbreaker.instances.orders.baseConfig", "strict"),
             ("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "20"),
             ("resilience4j.circuitbreaker.instances.stock.minimum-number-of-calls", "5"),
             ("resilience4j.timelimiter.instances.orders.timeout-duration", "2s"),
-        ]))
-        .unwrap();
+        ]);
+        let guards = Guards::from_env(&env, &Meters::default()).unwrap();
         let orders = guards.of("orders");
         let config = orders.breaker.as_ref().unwrap().config();
         assert_eq!((config.sliding_window_size, config.failure_rate_threshold), (20, 10.0));
@@ -155,13 +168,16 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_problems() {
         let zero = [("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "0")];
-        assert_eq!(Guards::from_env(&env(&zero)).unwrap_err().code, codes::RESILIENCE);
+        assert_eq!(Guards::from_env(&env(&zero), &Meters::default()).unwrap_err().code, codes::RESILIENCE);
         let circle = [
             ("resilience4j.retry.configs.a.base-config", "a"),
             ("resilience4j.retry.instances.orders.base-config", "a"),
         ];
-        assert_eq!(Guards::from_env(&env(&circle)).unwrap_err().code, codes::RESILIENCE);
+        assert_eq!(Guards::from_env(&env(&circle), &Meters::default()).unwrap_err().code, codes::RESILIENCE);
         let missing = [("resilience4j.retry.instances.orders.base-config", "b")];
-        assert_eq!(Guards::from_env(&env(&missing)).unwrap_err().found.as_deref(), Some("b"));
+        assert_eq!(
+            Guards::from_env(&env(&missing), &Meters::default()).unwrap_err().found.as_deref(),
+            Some("b")
+        );
     }
 }

@@ -1,0 +1,105 @@
+//! ZooKeeper: nodes as Spring Cloud ZooKeeper makes them, made by ZooKeeper's own client; it is killed like a service that crashes.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use wellspring_test_support::directory::Server;
+use wellspring_test_support::{poll, process::Guard};
+
+use super::{AT_ONCE, BACK, blocking, client, lists, stays};
+
+/// A session of ZooKeeper's command line client, which owns what it creates.
+struct Owner {
+    guard: Guard,
+    input: ChildStdin,
+    said: PathBuf,
+}
+
+impl Owner {
+    fn start(server: &Server, name: &str) -> Self {
+        let said = server.folder().join(format!("{name}.log"));
+        let mut command = std::process::Command::new("sh");
+        // The program reads its words from a pipe; a file in between keeps its standard input open.
+        let fifo = server.folder().join(format!("{name}.in"));
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let script = format!(
+            "exec /usr/share/zookeeper/bin/zkCli.sh -timeout 2000 -server 127.0.0.1:{} < {}",
+            server.port(),
+            fifo.display()
+        );
+        let sink = File::create(&said).unwrap();
+        command.arg("-c").arg(script).env("CLIENT_JVMFLAGS", "-Xmx64m -XX:TieredStopAtLevel=1");
+        command.stdin(Stdio::null()).stdout(sink.try_clone().unwrap()).stderr(sink);
+        let guard = Guard::spawn(&mut command).unwrap();
+        let mut writer = Command::new("sh");
+        writer.arg("-c").arg(format!("exec cat > {}", fifo.display())).stdin(Stdio::piped());
+        let input = writer.spawn().unwrap().stdin.take().unwrap();
+        Self { guard, input, said }
+    }
+
+    /// Gives the words, and waits until the answer is there.
+    fn tell(&mut self, words: &str, answer: &str) {
+        writeln!(self.input, "{words}").unwrap();
+        poll::until(&format!("the answer to {words}"), Duration::from_secs(60), || {
+            fs::read_to_string(&self.said).is_ok_and(|said| said.contains(answer))
+        });
+    }
+
+    fn register(&mut self, id: &str, port: u16) {
+        let node = json!({
+            "name": "orders", "id": id, "address": "127.0.0.1", "port": port, "sslPort": null,
+            "payload": {
+                "@class": "org.springframework.cloud.zookeeper.discovery.ZookeeperInstance",
+                "id": "orders", "name": "orders", "metadata": {"instance_status": "UP", "zone": "a"},
+            },
+            "registrationTimeUTC": 1, "serviceType": "DYNAMIC", "uriSpec": null,
+        });
+        self.tell(
+            &format!("create -e /services/orders/{id} {node}"),
+            &format!("Created /services/orders/{id}"),
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zookeeper_tells_of_nodes_at_once_and_of_sessions_that_ended() {
+    let name = "zookeeper_tells_of_nodes_at_once_and_of_sessions_that_ended";
+    let Some(mut server) = blocking(move || Server::zookeeper(name)).await else { return };
+    let address = format!("127.0.0.1:{}", server.port());
+    let client = client(&[("spring.cloud.zookeeper.connect-string", &address)]);
+    client.first_fetch().await.unwrap();
+
+    let (mut stays_on, mut crashes) = (Owner::start(&server, "one"), Owner::start(&server, "two"));
+    stays_on.tell("create /services", "Created /services");
+    stays_on.tell("create /services/orders", "Created /services/orders");
+    stays_on.register("o-1", 8001);
+    lists(&client, &["127.0.0.1:8001"], AT_ONCE).await;
+    crashes.register("o-2", 8002);
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], AT_ONCE).await;
+    assert_eq!(client.discovery().instances("orders")[0].zone(), Some("a"));
+    stays(&client, &["127.0.0.1:8001", "127.0.0.1:8002"]).await;
+
+    // Its session lives two seconds longer than itself.
+    crashes.guard.kill();
+    lists(&client, &["127.0.0.1:8001"], Duration::from_secs(5)).await;
+
+    server.kill();
+    stays(&client, &["127.0.0.1:8001"]).await;
+    let server = blocking(move || {
+        server.start();
+        server
+    })
+    .await;
+    // The owner's session goes on with the server that is back, or begins anew: in the end the new node is there.
+    let mut late = Owner::start(&server, "three");
+    late.register("o-3", 8003);
+    poll::until_some("the new node is found", BACK, async || {
+        super::orders(&client).contains(&"127.0.0.1:8003".to_owned()).then_some(())
+    })
+    .await;
+    drop((stays_on, late));
+}
