@@ -18,6 +18,8 @@ fn register(consul: u16, id: &str, port: u16, ttl: &str) {
     });
     let reply = Request::new("PUT", "/v1/agent/service/register").json(&service).send(consul).unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
+    // Consul remembers over a restart that it was well only when it was renewed once.
+    assert!(renew(consul, id));
 }
 
 fn renew(consul: u16, id: &str) -> bool {

@@ -10,10 +10,11 @@
     reason = "tests"
 )]
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wellspring_test_support::{Daemon, Launch, http1, poll, spring, tools};
+use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, spring, tools};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -25,12 +26,12 @@ fn rust(program: &str, registry: &Daemon) -> Launch {
         .var("EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS", "1")
 }
 
-fn jvm(name: &str, registry: &Daemon) -> Launch {
-    spring::launch(&spring::jar())
+/// Its own greeting; everything else is as the application has it.
+fn jvm(jar: &Path, name: &str, registry: &Daemon, config: &Daemon) -> Launch {
+    spring::launch(jar)
         .arg(format!("--eureka.client.service-url.defaultZone={}", registry.url("/eureka/")))
         .arg(format!("--spring.application.name={name}"))
-        .arg("--spring.config.import=")
-        .arg("--spring.cloud.config.enabled=false")
+        .var("SPRING_CLOUD_CONFIG_URI", config.url(""))
         .arg(format!("--greeting=Hello from {name}"))
         .var("EUREKA_INSTANCE_PREFERIPADDRESS", "true")
         .var("EUREKA_INSTANCE_IPADDRESS", "127.0.0.1")
@@ -67,12 +68,16 @@ fn spring_and_rust_services_call_each_other_and_a_breaker_guards_a_failing_one()
     let registry = Launch::new("wellspring-registry")
         .yaml("eureka.client: { register-with-eureka: false, fetch-registry: false }")
         .start();
+    let repository = Repository::with(&[("application.yml", "shared: by all\n")]).unwrap();
+    let config = Launch::new("wellspring-config-server")
+        .var("SPRING_CLOUD_CONFIG_SERVER_GIT_URI", repository.uri())
+        .start();
+    let jar = spring::jar();
     // Both virtual machines start at the same time.
-    let second = std::thread::scope(|scope| {
-        let second = scope.spawn(|| jvm("welcomer", &registry).start());
-        (jvm("greeter", &registry).start(), second.join().unwrap())
+    let (greeter, welcomer) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| jvm(&jar, "welcomer", &registry, &config).start());
+        (jvm(&jar, "greeter", &registry, &config).start(), second.join().unwrap())
     });
-    let (greeter, welcomer) = second;
     let inventory = rust("inventory", &registry).start();
     let bff = rust("bff", &registry)
         .arg("--resilience4j.circuitbreaker.instances.greeter.sliding-window-size=10")
