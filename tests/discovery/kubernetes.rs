@@ -1,12 +1,15 @@
-//! Kubernetes: its own API server, with an EndpointSlice that is written as the controllers of a cluster would write it.
+//! Kubernetes: its own API server where it is, and always a stand-in; the EndpointSlice is written as the controllers of a
+//! cluster would write it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wellspring_test_support::directory::{Server, TOKEN};
 use wellspring_test_support::poll;
 
+use super::stand_in::{StandIn, Store};
 use super::{AT_ONCE, BACK, blocking, client, lists, stays};
 
 fn ask(server: &Server, method: &str, path: &str, body: &Value) -> bool {
@@ -28,7 +31,7 @@ fn ask(server: &Server, method: &str, path: &str, body: &Value) -> bool {
     child.wait().unwrap().success()
 }
 
-const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+pub(crate) const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
 
 fn slice(endpoints: &[(&str, bool)]) -> Value {
     let endpoints: Vec<Value> = endpoints
@@ -86,4 +89,37 @@ async fn kubernetes_tells_of_endpoints_at_once_and_of_those_that_are_not_ready()
     lists(&client, &["10.1.0.1:8080", "10.1.0.3:8080"], BACK).await;
     assert!(ask(&server, "DELETE", &one, &Value::Null));
     lists(&client, &[], AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_documented_kubernetes_tells_of_endpoints_at_once_and_may_forget_or_go_away() {
+    let store = Arc::<Store>::default();
+    let server = StandIn::start(0, &store);
+    let port = server.port();
+    let url = format!("http://127.0.0.1:{port}");
+    let client = client(&[
+        ("spring.cloud.kubernetes.client.master-url", &url),
+        ("spring.cloud.kubernetes.client.oauth-token", TOKEN),
+        ("spring.cloud.kubernetes.client.namespace", "default"),
+    ]);
+    client.first_fetch().await.unwrap();
+    store.put("orders-1", Some(slice(&[("10.1.0.1", true)])));
+    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+    store.put("orders-1", Some(slice(&[("10.1.0.1", true), ("10.1.0.2", true)])));
+    lists(&client, &["10.1.0.1:8080", "10.1.0.2:8080"], AT_ONCE).await;
+    store.put("orders-1", Some(slice(&[("10.1.0.1", true), ("10.1.0.2", false)])));
+    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+
+    // Away; meanwhile things change, and the server forgets how: everything is read again.
+    drop(server);
+    stays(&client, &["10.1.0.1:8080"]).await;
+    let mut second = slice(&[("10.1.0.3", true)]);
+    second["metadata"]["name"] = json!("orders-2");
+    store.put("orders-2", Some(second));
+    store.forget();
+    let server = StandIn::start(port, &store);
+    lists(&client, &["10.1.0.1:8080", "10.1.0.3:8080"], BACK).await;
+    store.put("orders-1", None);
+    lists(&client, &["10.1.0.3:8080"], AT_ONCE).await;
+    drop(server);
 }

@@ -13,6 +13,7 @@ mod consul;
 mod dns;
 mod etcd;
 mod kubernetes;
+mod stand_in;
 mod zookeeper;
 
 use std::time::Duration;

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod grpc;
 mod readme;
 mod restarts;
 

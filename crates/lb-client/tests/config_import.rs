@@ -160,3 +160,35 @@ async fn a_server_that_pushes_makes_us_refresh() {
     assert_eq!(fake.asked()[0].headers["accept"], "text/event-stream");
     stop.cancel();
 }
+
+#[tokio::test]
+async fn without_a_server_the_last_good_set_is_used_by_whoever_asked_for_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let fake = Fake::start().await;
+    fake.answers("GET /orders/dev", 200, ANSWER);
+    let folder = tempfile::tempdir().unwrap();
+    let location = format!("http://us:pw@{}", fake.address);
+    let pairs = [
+        ("spring.application.name", "orders"),
+        ("wellspring.config.last-good", folder.path().to_str().unwrap()),
+    ];
+    import(&Importer::new(), &location, false, &pairs, &["dev"]).await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!files[0].file_name().to_string_lossy().contains("pw"));
+
+    // The server answers nothing any more, even to one that must not start without it.
+    fake.answers("GET /orders/dev", 500, "{}");
+    let strict = [
+        pairs[0],
+        pairs[1],
+        ("spring.cloud.config.fail-fast", "true"),
+        ("spring.cloud.config.retry.max-attempts", "1"),
+    ];
+    let sources = import(&Importer::new(), &location, false, &strict, &["dev"]).await.unwrap();
+    assert_eq!(Environment::new(sources, vec![]).get("a").as_deref(), Some("over"));
+    // Another question has no last answer.
+    assert!(import(&Importer::new(), &location, false, &strict, &["eu"]).await.is_err());
+}

@@ -13,6 +13,7 @@ use wellspring_wire::config::{self, Value};
 
 use super::decrypt::Key;
 use super::fetch::{FetchError, fetch};
+use super::last_good::LastGood;
 use super::locate::locate;
 use super::retry::waits;
 use super::settings::ConfigSettings;
@@ -56,13 +57,21 @@ impl Importer {
         }
         let profiles = settings.profile.clone().unwrap_or_else(|| profiles.join(","));
         let profiles = if profiles.is_empty() { "default" } else { &*profiles };
+        let asked =
+            [settings.names().to_owned(), profiles.to_owned(), settings.label.clone().unwrap_or_default()];
+        let kept = LastGood::from_env(env, location, &asked.each_ref().map(String::as_str));
         match self.attempts(&mut settings, env, profiles).await {
             Ok(environment) => {
-                let mut sources = self.accept(environment);
-                if let Some(key) = Key::from_env(env)? {
-                    sources.iter_mut().try_for_each(|source| key.decrypt(source))?;
+                if let Some(kept) = &kept {
+                    kept.keep(&environment);
                 }
-                Ok(sources)
+                self.take(environment, env)
+            }
+            Err(problem)
+                if let Some((file, set)) = kept.and_then(|kept| Some((kept.file(), kept.read()?))) =>
+            {
+                warn!(problem = problem.line(), file = %file.display(), "the last good configuration is used");
+                self.take(set, env)
             }
             Err(problem) if optional && !settings.fail_fast => {
                 self.last.lock().sources = None;
@@ -119,6 +128,14 @@ impl Importer {
                 (Problem::new(codes::CONFIG_SERVER, format!("no configuration: {message}")).hint(hint), true)
             }
         })
+    }
+
+    fn take(&self, set: config::Environment, env: &Environment) -> Result<Vec<PropertySource>, Problem> {
+        let mut sources = self.accept(set);
+        if let Some(key) = Key::from_env(env)? {
+            sources.iter_mut().try_for_each(|source| key.decrypt(source))?;
+        }
+        Ok(sources)
     }
 
     fn accept(&self, environment: config::Environment) -> Vec<PropertySource> {

@@ -3,6 +3,7 @@
 mod decrypt;
 mod fetch;
 mod import;
+mod last_good;
 mod locate;
 mod refresh;
 mod refreshed;

@@ -8,6 +8,9 @@ use wellspring_telemetry::{Meters, names};
 
 use super::Guard;
 
+/// What is read of a pattern when somebody looks.
+type Read<P, N> = fn(&P) -> N;
+
 const STATES: [&str; 6] = ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"];
 
 /// Binds what a guard has.
@@ -37,7 +40,7 @@ fn of_breaker(breaker: &CircuitBreaker, meters: &Meters) {
             f64::from(u8::from(watched.state().as_str().eq_ignore_ascii_case(state)))
         });
     }
-    let rates: [(names::Name, fn(&CircuitBreaker) -> f64); 2] = [
+    let rates: [(names::Name, Read<CircuitBreaker, f64>); 2] = [
         (names::RESILIENCE4J_CIRCUITBREAKER_FAILURE_RATE, |b| f64::from(b.metrics().failure_rate)),
         (names::RESILIENCE4J_CIRCUITBREAKER_SLOW_CALL_RATE, |b| f64::from(b.metrics().slow_call_rate)),
     ];
@@ -45,7 +48,7 @@ fn of_breaker(breaker: &CircuitBreaker, meters: &Meters) {
         let watched = breaker.clone();
         meters.gauge_fn(metric, &[name], move || read(&watched));
     }
-    let counts: [(names::Name, &str, fn(&CircuitBreaker) -> u32); 4] = [
+    let counts: [(names::Name, &str, Read<CircuitBreaker, u32>); 4] = [
         (names::RESILIENCE4J_CIRCUITBREAKER_BUFFERED_CALLS, "successful", |b| b.metrics().successful()),
         (names::RESILIENCE4J_CIRCUITBREAKER_BUFFERED_CALLS, "failed", |b| b.metrics().failed),
         (names::RESILIENCE4J_CIRCUITBREAKER_SLOW_CALLS, "successful", |b| b.metrics().slow_successful()),
@@ -72,7 +75,7 @@ fn of_breaker(breaker: &CircuitBreaker, meters: &Meters) {
 }
 
 fn of_retry(retry: &Retry, meters: &Meters) {
-    let kinds: [(&str, fn(&retry::Metrics) -> u64); 4] = [
+    let kinds: [(&str, Read<retry::Metrics, u64>); 4] = [
         ("successful_without_retry", |calls| calls.successful_without_retry),
         ("successful_with_retry", |calls| calls.successful_with_retry),
         ("failed_without_retry", |calls| calls.failed_without_retry),

@@ -92,12 +92,23 @@ where
                 .build()?;
             let call = instance.load().begin();
             let outcome = inner.call(request).await;
-            let answered = outcome.as_ref().is_ok_and(|response| !response.status().is_server_error());
+            let answered = outcome.as_ref().is_ok_and(|response| !is_failure(response));
             let ended = if answered { Ended::Answered } else { Ended::Failed };
-            balancer.ended(call, &instance, ended, false);
+            // What the inner service says of a connection that did not come about has no one type: its text has to do.
+            let refused = outcome
+                .as_ref()
+                .err()
+                .is_some_and(|error| format!("{error:?}").contains("ConnectionRefused"));
+            balancer.ended(call, &instance, ended, refused);
             outcome.map_err(ChannelError::Inner)
         })
     }
+}
+
+/// An error of the server, or gRPC's UNAVAILABLE where the answer is nothing else.
+fn is_failure<R>(response: &Response<R>) -> bool {
+    response.status().is_server_error()
+        || response.headers().get("grpc-status").is_some_and(|status| status.as_bytes() == b"14")
 }
 
 #[cfg(test)]

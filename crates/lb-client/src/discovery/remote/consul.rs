@@ -4,6 +4,7 @@
 //! registered is found; only instances whose checks pass are used, unless `query-passing` is set to false.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ struct Consul {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+struct Healthy {
     node: Node,
     service: Service,
 }
@@ -176,11 +177,11 @@ impl Consul {
             stays
         });
         for name in names.into_keys().filter(|name| name != "consul") {
-            if !followed.contains_key(&name) {
+            if let Entry::Vacant(place) = followed.entry(name) {
                 // The first list before the next look at the names: then all of them were read.
-                let first = self.list(&name, shelf, 0).await?;
-                let task = Arc::clone(self).follow_one(name.clone(), shelf.clone(), first);
-                followed.insert(name, tasks.spawn(task));
+                let first = self.list(place.key(), shelf, 0).await?;
+                let task = Arc::clone(self).follow_one(place.key().clone(), shelf.clone(), first);
+                place.insert(tasks.spawn(task));
             }
         }
         shelf.is_read();
@@ -205,12 +206,12 @@ impl Consul {
         let tag = self.settings.server_list_query_tags.get(name).or(self.settings.default_query_tag.as_ref());
         more.extend(tag.map(|tag| ("tag", tag.as_str())));
         more.extend(self.settings.datacenters.get(name).map(|datacenter| ("dc", datacenter.as_str())));
-        let (entries, next): (Vec<Entry>, u64) = self.query(&path, &more, index).await?;
+        let (entries, next): (Vec<Healthy>, u64) = self.query(&path, &more, index).await?;
         shelf.book.replace(name, entries.into_iter().map(|entry| self.instance(name, entry)).collect());
         Ok(next)
     }
 
-    fn instance(&self, service: &str, entry: Entry) -> Instance {
+    fn instance(&self, service: &str, entry: Healthy) -> Instance {
         let host = if entry.service.address.is_empty() { entry.node.address } else { entry.service.address };
         let mut metadata = entry.service.meta.unwrap_or_default();
         if let Some(zone) = metadata.get(&self.settings.default_zone_metadata_name).cloned() {
