@@ -1,6 +1,8 @@
 //! The service that README.md prints: it is the one of `examples/shop`, and does what the text says.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 
 use serde_json::{Value, json};
 use wellspring_test_support::{Daemon, Repository, http1, poll, tools};
@@ -76,6 +78,11 @@ fn the_service_of_the_readme_is_configured_registered_balanced_protected_and_obs
     });
 
     // Observable.
+    let breakers = http1::get(shop.port(), "/actuator/circuitbreakers").unwrap().json();
+    assert_eq!(breakers["circuitBreakers"]["inventory"]["state"], "CLOSED", "{breakers}");
+    let first = first_event(&shop, "/actuator/hystrix.stream");
+    assert_eq!((&first["type"], &first["name"]), (&json!("HystrixCommand"), &json!("inventory")));
+    assert_eq!((&first["isCircuitBreakerOpen"], &first["reportingHosts"]), (&json!(false), &json!(1)));
     let metrics = metrics(&shop);
     for name in [
         r#"http_server_requests_seconds_count"#,
@@ -87,4 +94,15 @@ fn the_service_of_the_readme_is_configured_registered_balanced_protected_and_obs
         assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
     drop(east);
+}
+
+/// The data of the first event of a stream.
+fn first_event(shop: &Daemon, path: &str) -> Value {
+    let mut stream = TcpStream::connect(("127.0.0.1", shop.port())).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let data = BufReader::new(stream)
+        .lines()
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    serde_json::from_str(&data.unwrap()).unwrap()
 }

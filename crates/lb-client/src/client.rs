@@ -146,6 +146,11 @@ impl Client {
         self.0.guards.of(name)
     }
 
+    /// All names that the settings have patterns for, sorted.
+    pub fn guards(&self) -> Vec<(String, Arc<Guard>)> {
+        self.0.guards.all()
+    }
+
     pub(crate) fn instruments(&self) -> &Instruments {
         &self.0.instruments
     }

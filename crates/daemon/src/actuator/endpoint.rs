@@ -64,6 +64,8 @@ pub struct Reply {
     /// An error page with this message in place of a body.
     pub(super) error: Option<String>,
     pub(super) headers: Vec<(http::HeaderName, HeaderValue)>,
+    /// In place of `body`, when it goes on.
+    pub(super) stream: Option<Body>,
 }
 
 impl Reply {
@@ -119,19 +121,31 @@ impl Reply {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
-        if self.body.is_empty() {
+        if self.body.is_empty() && self.stream.is_none() {
             return response;
         }
         if let Ok(value) = HeaderValue::from_str(content_type) {
             response.headers_mut().insert(CONTENT_TYPE, value);
         }
-        *response.body_mut() = Body::from(self.body);
+        *response.body_mut() = self.stream.unwrap_or_else(|| Body::from(self.body));
         response
     }
 
     /// A status without a body.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content_type: None, body: Bytes::new(), error: None, headers: Vec::new() }
+        Self {
+            status,
+            content_type: None,
+            body: Bytes::new(),
+            error: None,
+            headers: Vec::new(),
+            stream: None,
+        }
+    }
+
+    /// An answer that goes on for as long as the client listens.
+    pub fn stream(content_type: impl Into<Cow<'static, str>>, body: Body) -> Self {
+        Self { content_type: Some(content_type.into()), stream: Some(body), ..Self::empty(StatusCode::OK) }
     }
 }
 

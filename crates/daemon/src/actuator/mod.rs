@@ -11,6 +11,7 @@ mod info;
 mod loggers;
 mod metrics;
 mod negotiate;
+mod resilience;
 mod shutdown;
 mod threaddump;
 
@@ -60,7 +61,10 @@ pub(crate) fn mount(
         cloud::features(client),
         cloud::service_registry(client),
         shutdown::endpoint(asked),
-    ] {
+    ]
+    .into_iter()
+    .chain(resilience::endpoints(client))
+    {
         actuator.add(endpoint)?;
     }
     Ok(())

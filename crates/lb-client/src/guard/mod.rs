@@ -66,6 +66,14 @@ impl Guards {
         Ok(Self { made, none: Arc::default(), meters: meters.clone() })
     }
 
+    /// By name, sorted.
+    pub(crate) fn all(&self) -> Vec<(String, Arc<Guard>)> {
+        let mut all: Vec<_> =
+            self.made.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard))).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    }
+
     /// The guard of a name; one that does nothing when none of its patterns is configured. Its metrics show from the first
     /// use on: an application whose calls all go another way shows none.
     pub(crate) fn of(&self, name: &str) -> Arc<Guard> {
