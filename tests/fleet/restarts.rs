@@ -97,17 +97,17 @@ async fn long_a_rolling_restart_of_the_callees_loses_no_call() {
     let until = Instant::now() + long::time(Duration::from_secs(4), Duration::from_secs(120));
     let mut restarts = 0;
     while restarts < 3 || Instant::now() < until {
-        // The new one serves before the next old one goes, as a deployment does it.
-        let old = fleet.remove(0);
-        let stopped = tokio::task::spawn_blocking(move || {
-            let mut old = old;
-            old.stop(SOON);
-        });
+        // The new one serves, and is known, before an old one goes, as a deployment does it.
         fleet.push(start(&registry).await);
-        stopped.await.unwrap();
+        poll::until_some("the new one is found", SOON, async || {
+            (client.discovery().instances("inventory").len() == 4).then_some(())
+        })
+        .await;
+        let mut old = fleet.remove(0);
+        tokio::task::spawn_blocking(move || old.stop(SOON)).await.unwrap();
         restarts += 1;
-        poll::until_some("three are registered", SOON, async || {
-            (registered(&registry, "inventory") == 3).then_some(())
+        poll::until_some("the old one is forgotten", SOON, async || {
+            (client.discovery().instances("inventory").len() == 3).then_some(())
         })
         .await;
     }

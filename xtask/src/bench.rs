@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the criterion benchmarks of all crates, in the optimised profile; with a daemon's name, that daemon
-//! under load beside its peers.
+//! under load beside its peers; with `resilience`, the patterns beside those of other crates.
 
 use std::process::Command;
 
@@ -10,6 +10,9 @@ pub(crate) fn run(options: &[&str]) -> bool {
     if let [subject @ ("registry" | "config" | "gateway" | "bus"), ..] = options {
         return load(subject, options);
     }
+    if let ["resilience", rest @ ..] = options {
+        return peers(rest);
+    }
     let mut ok = true;
     for (package, bench) in benches() {
         let mut command = cargo(&["bench", "--package", &package, "--bench", &bench, "--"]);
@@ -17,6 +20,16 @@ pub(crate) fn run(options: &[&str]) -> bool {
         ok &= succeeds(command);
     }
     ok
+}
+
+/// The patterns beside those of other crates, and the choice of an instance. The peers are a workspace of their own.
+fn peers(options: &[&str]) -> bool {
+    let manifest = root().join("bench/resilience/Cargo.toml");
+    let mut patterns = cargo(&["bench", "--manifest-path"]);
+    patterns.arg(manifest).arg("--").args(options).env("CARGO_TARGET_DIR", target().join("peers"));
+    let mut pick = cargo(&["bench", "--package", "wellspring-lb-client", "--bench", "pick", "--"]);
+    pick.args(options);
+    succeeds(patterns) & succeeds(pick)
 }
 
 /// (package, benchmark) for every `crates/*/benches/*.rs`.

@@ -65,7 +65,7 @@ pub struct Reply {
     pub(super) error: Option<String>,
     pub(super) headers: Vec<(http::HeaderName, HeaderValue)>,
     /// In place of `body`, when it goes on.
-    pub(super) stream: Option<Body>,
+    pub(super) stream: Option<Box<Body>>,
 }
 
 impl Reply {
@@ -127,7 +127,7 @@ impl Reply {
         if let Ok(value) = HeaderValue::from_str(content_type) {
             response.headers_mut().insert(CONTENT_TYPE, value);
         }
-        *response.body_mut() = self.stream.unwrap_or_else(|| Body::from(self.body));
+        *response.body_mut() = self.stream.map_or_else(|| Body::from(self.body), |stream| *stream);
         response
     }
 
@@ -145,7 +145,11 @@ impl Reply {
 
     /// An answer that goes on for as long as the client listens.
     pub fn stream(content_type: impl Into<Cow<'static, str>>, body: Body) -> Self {
-        Self { content_type: Some(content_type.into()), stream: Some(body), ..Self::empty(StatusCode::OK) }
+        Self {
+            content_type: Some(content_type.into()),
+            stream: Some(Box::new(body)),
+            ..Self::empty(StatusCode::OK)
+        }
     }
 }
 

@@ -8,6 +8,7 @@
     unused_imports,
     unreachable_pub,
     missing_debug_implementations,
+    clippy::all,
     reason = "only what is shared is used here"
 )]
 

@@ -27,6 +27,11 @@ enum Final {
     Exceeded(u32),
 }
 
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cut on purpose")]
+fn whole(millis: f64) -> u64 {
+    millis as u64
+}
+
 /// Milliseconds before each further attempt: one after the other, each cut to whole milliseconds.
 fn waits(config: &RetryConfig, count: usize) -> Vec<u64> {
     let first = u64::try_from(config.wait_duration.as_millis()).unwrap();
@@ -36,7 +41,7 @@ fn waits(config: &RetryConfig, count: usize) -> Vec<u64> {
         return vec![first; count];
     }
     let step = |wait: &u64| {
-        Some((f64::from(u32::try_from(*wait).unwrap()) * config.exponential_backoff_multiplier) as u64)
+        Some(whole(f64::from(u32::try_from(*wait).unwrap()) * config.exponential_backoff_multiplier))
     };
     std::iter::successors(Some(first), step).take(count).map(|wait| wait.min(limit)).collect()
 }
