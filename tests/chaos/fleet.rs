@@ -132,7 +132,9 @@ impl Fleet {
             let mut set = |name: &str, value: &str| member.set(name, value);
             // Host names are those of the machine, the same everywhere.
             set("EUREKA_INSTANCE_INSTANCEID", id);
-            set("EUREKA_CLIENT_SERVICEURL_DEFAULTZONE", &homes.join(","));
+            // Spring reads the keys of a map from the environment in lower case, and knows no `defaultzone`.
+            let homes = serde_json::json!({ "eureka.client.service-url.defaultZone": homes.join(",") });
+            set("SPRING_APPLICATION_JSON", &homes.to_string());
             set("SPRING_CLOUD_CONFIG_URI", &config);
             set("SPRING_RABBITMQ_HOST", &rabbit.ip().to_string());
             set("SPRING_RABBITMQ_PORT", &rabbit.port().to_string());
