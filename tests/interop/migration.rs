@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wellspring_test_support::eureka::{self, Herd, Member};
-use wellspring_test_support::{Daemon, http1, poll, port, tools};
+use wellspring_test_support::{Daemon, Launch, http1, poll, port, tools};
 
 const INSTANCES: usize = 200;
 const SOON: Duration = Duration::from_secs(60);
@@ -209,7 +209,11 @@ fn a_cluster_is_exchanged_node_by_node_and_an_original_joins_again() {
 /// An original starts as a peer of ours, and both tell each other everything.
 fn joins_again(cluster: &mut Cluster, ours: &Daemon) {
     let [original, _, third] = cluster.ports;
-    cluster.originals[0] = eureka::original(original, &cluster.ports).start();
+    let far = far(original);
+    cluster.originals[0] = eureka::original(original, &cluster.ports)
+        .arg(format!("--eureka.server.remote-region-urls-with-name.far={}", eureka::urls(&[far.port()])))
+        .arg("--eureka.server.remote-region-registry-fetch-interval=1")
+        .start();
     until("the original has copied everything", || {
         let (theirs, own) = (listed(original), listed(third));
         own.len() > INSTANCES && own.iter().all(|(id, it)| theirs.get(id).map(essence) == Some(essence(it)))
@@ -219,6 +223,67 @@ fn joins_again(cluster: &mut Cluster, ours: &Daemon) {
         replicates(from, to, name);
         heals(from, to, &format!("{name}2"));
     }
+    shows_each_other(original, far.port());
+}
+
+/// One of ours that stands alone and has the registry at `near` as its remote region, which is not there yet.
+fn far(near: u16) -> Daemon {
+    Launch::new("wellspring-registry")
+        .arg("--eureka.client.register-with-eureka=false")
+        .arg("--eureka.client.fetch-registry=false")
+        .arg(format!("--eureka.server.remote-region-urls-with-name.near={}", eureka::urls(&[near])))
+        .arg("--eureka.server.remote-region-registry-fetch-interval=1")
+        .start()
+}
+
+/// An original and one of ours, each the remote region of the other: both list everybody, and nobody who is gone.
+fn shows_each_other(original: u16, far: u16) {
+    let asked = |port: u16, path: &str| {
+        let reply = call(port, "GET", path);
+        (reply.status == 200).then(|| reply.json())
+    };
+    let here = Member::new("REGIONAL", "here:1", &[original]);
+    let there = Member::new("REGIONAL", "there:1", &[far]);
+    assert_eq!(here.register_at(original).unwrap(), 204);
+    assert_eq!(there.register_at(far).unwrap(), 204);
+    for (port, region, missing) in [(far, "near", &here), (original, "far", &there)] {
+        until("the other region's instance", || {
+            asked(port, &format!("/eureka/instances/{}", missing.id)).is_some()
+                && listed(port).contains_key(&missing.id)
+        });
+        for (query, shown) in [(format!("?regions={region}"), true), ("?regions=nowhere".to_owned(), false)] {
+            until("the regions that were asked for", || {
+                let list = asked(port, &format!("/eureka/apps/{query}"));
+                list.is_some_and(|list| list.to_string().contains(&missing.id) == shown)
+            });
+        }
+        let twice = listed_twice(port);
+        assert!(twice.is_empty(), "listed twice at {port}: {twice:?}");
+    }
+    // An override and a cancellation on either side are seen on the other.
+    let set = format!("{}/status?value=OUT_OF_SERVICE", here.path());
+    assert_eq!(call(original, "PUT", &set).status, 200);
+    until("the override in the other region", || {
+        listed(far).get(&here.id).is_some_and(|it| it["status"] == "OUT_OF_SERVICE")
+    });
+    for (port, other, gone) in [(original, far, &here), (far, original, &there)] {
+        assert_eq!(call(port, "DELETE", &gone.path()).status, 200);
+        until("gone in both regions", || {
+            [port, other].iter().all(|port| !listed(*port).contains_key(&gone.id))
+        });
+    }
+}
+
+/// Ids that stand in a list more than once.
+fn listed_twice(port: u16) -> Vec<String> {
+    let list = call(port, "GET", "/eureka/apps/").json();
+    let apps = list["applications"]["application"].as_array().cloned().unwrap_or_default();
+    let instances = apps.iter().flat_map(|app| app["instance"].as_array().cloned().unwrap_or_default());
+    let mut ids: Vec<String> =
+        instances.map(|instance| instance["instanceId"].as_str().unwrap().to_owned()).collect();
+    ids.sort_unstable();
+    let repeated = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone());
+    repeated.collect()
 }
 
 /// Every kind of change made at one node reaches the other.

@@ -379,23 +379,21 @@ impl Node {
     }
 
     fn snapshot_beside(&self, whole: Whole, regions: &[Arc<Vec<Application>>]) -> (u64, Applications) {
-        let (counts, mut list) = self.with(|state, _| {
+        let (version, mut list, mut all) = self.with(|state, _| {
             let (shown, version, applications) = match whole {
                 Whole::Apps => (state.version(), 1, state.applications()),
                 Whole::Delta => (state.delta_version(), self.next_delta(), state.delta()),
             };
             let hashcode = state.counts().to_string();
-            ((shown, state.counts()), Applications { version, hashcode, applications })
+            let all = if regions.is_empty() { Vec::new() } else { state.applications() };
+            (shown, Applications { version, hashcode, applications }, all)
         });
-        let (version, mut counts) = counts;
         if !regions.is_empty() {
             // The delta names only what changed here; that of another region comes to light by the hash code.
-            for instance in regions.iter().flat_map(|region| region.iter()).flat_map(|app| &app.instances) {
-                counts.add(instance.status);
-            }
-            list.hashcode = counts.to_string();
+            region::merge(&mut all, regions);
+            list.hashcode = hashcode(all.iter().flat_map(|app| &app.instances).map(AsRef::as_ref));
             if whole == Whole::Apps {
-                region::merge(&mut list.applications, regions);
+                list.applications = all;
             }
         }
         (version, list)

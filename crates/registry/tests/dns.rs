@@ -88,6 +88,54 @@ async fn dig_finds_services_ports_and_what_is_not_there() {
     assert!(cut.contains(" tc"), "{cut}");
 }
 
+/// A resolver that keeps answers as long as they say, and asks the registry for what it does not know.
+fn resolver(port: u16, registry: u16) -> std::process::Child {
+    std::process::Command::new("dnsmasq")
+        .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user="])
+        .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file="])
+        .arg(format!("--port={port}"))
+        .arg(format!("--server=/svc.example.org/127.0.0.1#{registry}"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_resolver_what_is_drained_is_gone_when_its_answers_are_too_old() {
+    if !tools::present("the registry's name server behind a resolver", &["dig", "dnsmasq"]) {
+        return;
+    }
+    const TTL: Duration = Duration::from_secs(3);
+    let (own, kept) = (port::free(), port::free());
+    let node = Started::with(&[
+        ("wellspring.registry.dns.enabled", &true),
+        ("wellspring.registry.dns.port", &own),
+        ("wellspring.registry.dns.zone", &"svc.example.org"),
+        ("wellspring.registry.dns.ttl", &"3s"),
+    ])
+    .await;
+    for (id, address) in [("o1", "10.0.0.1"), ("o2", "10.0.0.2")] {
+        let mut one = instance("ORDERS", id);
+        one["ipAddr"] = address.into();
+        node.register(one).await;
+    }
+    let mut dnsmasq = resolver(kept, own);
+    let name = ["+short", "orders.service.svc.example.org", "A"];
+    node.until("the resolver", async || lines(&dig(kept, &name).await) == ["10.0.0.1", "10.0.0.2"]).await;
+    let ports = dig(kept, &["+short", "_orders._tcp.service.svc.example.org", "SRV"]).await;
+    assert_eq!(lines(&ports).len(), 2, "{ports}");
+
+    node.put("apps/ORDERS/o1/status?value=OUT_OF_SERVICE").send().await.unwrap();
+    let drained = tokio::time::Instant::now();
+    assert_eq!(lines(&dig(kept, &name).await).len(), 2, "the resolver keeps what it was told");
+    node.until("the drained instance is gone", async || dig(kept, &name).await == "10.0.0.2\n").await;
+    let took = drained.elapsed();
+    dnsmasq.kill().unwrap();
+    dnsmasq.wait().unwrap();
+    // The resolver counts in whole seconds.
+    assert!(took < TTL + Duration::from_millis(1500), "gone only after {took:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_on_either_socket_harms_nobody() {
     let port = port::free();

@@ -4,6 +4,7 @@
 mod started;
 
 use started::{Started, instance};
+use wellspring_test_support::port;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_hold_remote_regions_unless_told_otherwise() {
@@ -35,6 +36,39 @@ async fn lists_hold_remote_regions_unless_told_otherwise() {
     alone.eventually_status("apps?regions=west", 200).await;
     assert_eq!(alone.json("apps").await["applications"]["apps__hashcode"], "");
     assert_eq!(alone.status("apps/FAR").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_regions_that_show_each_other_show_everybody_once() {
+    let ports = [port::free(), port::free()];
+    let start = async |own: usize| {
+        let url = format!("http://127.0.0.1:{}/eureka/", ports[1 - own]);
+        Started::with(&[
+            ("server.port", &ports[own]),
+            ("eureka.server.remote-region-urls-with-name.other", &url),
+            ("eureka.server.remote-region-registry-fetch-interval", &1),
+        ])
+        .await
+    };
+    let (a, b) = (start(0).await, start(1).await);
+    for (node, id) in [(&a, "i1"), (&b, "i2"), (&b, "i3")] {
+        node.register(instance("FOO", id)).await;
+    }
+    let ids = async |node: &Started| {
+        let list = node.json("apps").await;
+        let count = list["applications"]["application"][0]["instance"].as_array().map_or(0, Vec::len);
+        (count, list["applications"]["apps__hashcode"].as_str().unwrap().to_owned())
+    };
+    for node in [&a, &b] {
+        node.until("all of both", async || ids(node).await == (3, "UP_3_".to_owned())).await;
+    }
+    // What is gone in one region is not kept alive by the other one's echo.
+    assert_eq!(a.delete("apps/FOO/i1").send().await.unwrap().status(), 200);
+    for node in [&b, &a] {
+        node.until("what is left", async || ids(node).await == (2, "UP_2_".to_owned())).await;
+        assert_eq!(node.status("instances/i1").await, 404);
+        assert_eq!(node.json("apps/delta").await["applications"]["apps__hashcode"], "UP_2_");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -63,6 +64,15 @@ impl Address {
     /// The URL of a path below the base.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// Asks for a path below the base, as JSON.
+    pub fn get(&self, http: &reqwest::Client, path: &str) -> reqwest::RequestBuilder {
+        let request = http.get(self.url(path)).header(ACCEPT, "application/json");
+        match &self.authorization {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        }
     }
 
     pub fn authorization(&self) -> Option<&HeaderValue> {

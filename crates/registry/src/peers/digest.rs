@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION};
 use serde::de::DeserializeOwned;
 use wellspring_wire::eureka::json;
 use wellspring_wire::eureka::replication::{Action, ReplicationInstance};
@@ -86,11 +85,7 @@ async fn get<T: DeserializeOwned>(
 }
 
 async fn body(peer: &Peer, http: &reqwest::Client, path: &str) -> anyhow::Result<Option<bytes::Bytes>> {
-    let mut request = http.get(peer.address().url(path)).header(ACCEPT, "application/json");
-    if let Some(value) = peer.address().authorization() {
-        request = request.header(AUTHORIZATION, value);
-    }
-    let response = request.send().await.context("not reached")?;
+    let response = peer.address().get(http, path).send().await.context("not reached")?;
     if response.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }

@@ -2,13 +2,12 @@
 //!
 //! Each is fetched whole, again and again; what was fetched last is served until the next fetch succeeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwapOption;
-use http::header::{ACCEPT, AUTHORIZATION};
 use wellspring_wire::eureka::{Application, Applications, InstanceInfo, json};
 
 use super::address::Address;
@@ -80,13 +79,16 @@ impl Regions {
     }
 }
 
-/// Adds the instances of regions to a list; those of one application stand together.
+/// Adds the instances of regions to a list; those of one application stand together, and who is known stays as it is.
 pub fn merge(list: &mut Vec<Application>, regions: &[Arc<Vec<Application>>]) {
     for application in regions.iter().flat_map(|region| region.iter()) {
-        match list.iter_mut().find(|known| known.name == application.name) {
-            Some(known) => known.instances.extend(application.instances.iter().cloned()),
-            None => list.push(application.clone()),
-        }
+        let Some(known) = list.iter_mut().find(|known| known.name == application.name) else {
+            list.push(application.clone());
+            continue;
+        };
+        let ids: HashSet<String> = known.instances.iter().map(|instance| instance.id().to_owned()).collect();
+        let new = application.instances.iter().filter(|instance| !ids.contains(instance.id()));
+        known.instances.extend(new.cloned());
     }
 }
 
@@ -113,10 +115,8 @@ pub async fn run(node: Arc<Node>, http: reqwest::Client, period: Duration) {
 }
 
 async fn fetch(region: &Region, http: &reqwest::Client) -> anyhow::Result<Applications> {
-    let mut request = http.get(region.address.url("apps/")).header(ACCEPT, "application/json");
-    if let Some(value) = region.address.authorization() {
-        request = request.header(AUTHORIZATION, value);
-    }
+    // Naming a region that nobody has leaves out what the other one has from its remote regions, which may be ours.
+    let request = region.address.get(http, "apps/?regions=this-one-only");
     let response = request.send().await.context("not reached")?;
     anyhow::ensure!(response.status().is_success(), "answered {}", response.status());
     Ok(json::read_applications(&response.bytes().await?)?)

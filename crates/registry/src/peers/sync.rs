@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::header::{ACCEPT, AUTHORIZATION};
 use wellspring_wire::eureka::{Applications, json};
 
 use super::client::Peer;
@@ -47,11 +46,7 @@ pub async fn copy(
 }
 
 async fn fetch(peer: &Peer, http: &reqwest::Client) -> anyhow::Result<Applications> {
-    let mut request = http.get(peer.address().url("apps/")).header(ACCEPT, "application/json");
-    if let Some(value) = peer.address().authorization() {
-        request = request.header(AUTHORIZATION, value);
-    }
-    let response = request.send().await.context("not reached")?;
+    let response = peer.address().get(http, "apps/").send().await.context("not reached")?;
     anyhow::ensure!(response.status().is_success(), "answered {}", response.status());
     peer.seen(response.headers());
     Ok(json::read_applications(&response.bytes().await?)?)
