@@ -1,6 +1,10 @@
 //! Whatever the pattern and the text: an answer or a complaint, never a panic and never a search without end, and those who ask
 //! in two ways get one answer.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; there is no runtime whose time could stand still"
+)]
 
 use std::time::{Duration, Instant};
 
