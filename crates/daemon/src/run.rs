@@ -143,6 +143,7 @@ fn context(
     };
     let refresher = Refresher::new(env.clone(), Box::new(reload));
     refresher.watch(tasks.token())?;
+    client.follow(&refresher);
     Ok(Context {
         actuator: Actuator::new(&env)?,
         admin: operator::admin(boot.admin(), &env)?,

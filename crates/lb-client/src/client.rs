@@ -8,11 +8,13 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use wellspring_properties::{Environment, Problem};
 use wellspring_telemetry::Meters;
 
 use crate::balancer::Balancer;
 use crate::codes;
+use crate::config::Refresher;
 use crate::discovery::{Composite, Discovery, Remote, Simple, remote};
 use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
 use crate::guard::{Guard, Guards};
@@ -144,6 +146,17 @@ impl Client {
     /// The resilience patterns of a name: state, metrics, transitions by hand.
     pub fn guard(&self, name: &str) -> Arc<Guard> {
         self.0.guards.of(name)
+    }
+
+    /// Takes `resilience4j.*` anew after each refresh that changed it; states and counts go on.
+    pub fn follow(&self, refresher: &Refresher) {
+        let inner = Arc::downgrade(&self.0);
+        refresher.follow(move |env| {
+            let Some(inner) = inner.upgrade() else { return };
+            if let Err(problem) = inner.guards.reload(env) {
+                warn!(problem = problem.line(), "new value refused, the old one stays");
+            }
+        });
     }
 
     /// All names that the settings have patterns for, sorted.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use fakes::{Fake, env};
 use serde::Deserialize;
 use wellspring_lb_client::Client;
+use wellspring_lb_client::config::Refresher;
 use wellspring_lb_client::http::CallError;
+use wellspring_resilience::circuit_breaker::Outcome;
 use wellspring_telemetry::Meters;
 
 /// A client that knows these addresses of `orders`.
@@ -213,4 +215,41 @@ async fn a_named_retry_and_time_limiter_go_around_the_call() {
     let silent = client(&[format!("http://{}", silent.local_addr().unwrap())], &settings);
     let late = silent.post("lb://orders/").resilience("hasty").send().await.unwrap_err();
     assert!(matches!(late, CallError::Rejected(_)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_changes_the_patterns_settings_and_loses_no_state() {
+    let key = |pattern: &str, key: &str| format!("resilience4j.{pattern}.instances.orders.{key}");
+    let size = key("circuitbreaker", "sliding-window-size");
+    let limit = key("bulkhead", "max-concurrent-calls");
+    let attempts = key("retry", "max-attempts");
+    let minimum = key("circuitbreaker", "minimum-number-of-calls");
+    let env = env(&[(&size, "10"), (&minimum, "2"), (&limit, "3"), (&attempts, "2")]);
+    let client = Client::from_env(&env, &Meters::default()).unwrap();
+    let refresher = Refresher::fixed(env);
+    client.follow(&refresher);
+
+    let old = client.guard("orders");
+    let slot = old.bulkhead.as_ref().unwrap().try_acquire().unwrap();
+    let breaker = old.breaker.clone().unwrap();
+    for _ in 0..2 {
+        breaker.acquire().unwrap().end(Outcome::Failure("e"));
+    }
+    let set = |pairs: &[(&String, &str)]| {
+        refresher.set(pairs.iter().map(|(key, value)| ((*key).clone(), (*value).to_owned())).collect())
+    };
+    set(&[(&size, "20"), (&limit, "5"), (&attempts, "4")]);
+    let new = client.guard("orders");
+    let kept = new.breaker.as_ref().unwrap();
+    assert_eq!((kept.state().as_str(), kept.config().sliding_window_size), ("OPEN", 20));
+    assert_eq!(new.bulkhead.as_ref().unwrap().available(), 4);
+    assert_eq!(new.retry.as_ref().unwrap().config().max_attempts, 4);
+    drop(slot);
+    assert_eq!(new.bulkhead.as_ref().unwrap().available(), 5);
+
+    // Settings that cannot work leave everything as it is.
+    set(&[(&size, "0"), (&attempts, "7")]);
+    let guard = client.guard("orders");
+    assert_eq!(guard.breaker.as_ref().unwrap().config().sliding_window_size, 20);
+    assert_eq!(guard.retry.as_ref().unwrap().config().max_attempts, 4);
 }

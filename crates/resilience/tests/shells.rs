@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use wellspring_resilience::bulkhead::{BulkheadConfig, BulkheadLayer};
-use wellspring_resilience::circuit_breaker::{CircuitBreakerConfig, CircuitBreakerLayer, State};
+use wellspring_resilience::circuit_breaker::{
+    CircuitBreakerConfig, CircuitBreakerLayer, Outcome, State, WindowType,
+};
 use wellspring_resilience::rate_limiter::{RateLimiterConfig, RateLimiterLayer};
 use wellspring_resilience::retry::{RetryConfig, RetryLayer};
 use wellspring_resilience::time_limiter::{TimeLimiterConfig, TimeLimiterLayer};
@@ -164,4 +166,35 @@ fn lowering_a_bulkhead_below_what_runs_takes_places_back_as_calls_end() {
     assert!(bulkhead.try_acquire().is_err());
     drop(slots);
     assert_eq!(bulkhead.available(), 1);
+}
+
+#[test]
+fn a_breaker_takes_other_settings_and_keeps_what_it_counted() {
+    let config = |size, minimum, kind| CircuitBreakerConfig {
+        sliding_window_type: kind,
+        sliding_window_size: size,
+        minimum_number_of_calls: minimum,
+        ..CircuitBreakerConfig::default()
+    };
+    for (kind, size) in [(WindowType::CountBased, 10), (WindowType::TimeBased, 60)] {
+        let breaker = CircuitBreaker::new("b", config(size, 10, kind)).unwrap();
+        let fail = || breaker.record_at(Outcome::Failure("e"), Duration::ZERO, breaker.now());
+        breaker.record_at(Outcome::Success, Duration::ZERO, breaker.now());
+        (0..4).for_each(|_| fail());
+        breaker.reconfigure(config(size * 2, 6, kind)).unwrap();
+        let metrics = breaker.metrics();
+        assert_eq!((metrics.buffered, metrics.failed, breaker.state()), (5, 4, State::Closed));
+        assert!(breaker.reconfigure(config(0, 6, kind)).is_err());
+        // The sixth call is the last that the new minimum waits for.
+        fail();
+        assert_eq!(breaker.state(), State::Open);
+        breaker.reconfigure(config(size, 10, kind)).unwrap();
+        assert_eq!((breaker.state(), breaker.metrics().failed), (State::Open, 5));
+    }
+    // A smaller window keeps the newest.
+    let breaker = CircuitBreaker::new("b", config(10, 10, WindowType::CountBased)).unwrap();
+    breaker.record_at(Outcome::Failure("e"), Duration::ZERO, breaker.now());
+    (0..3).for_each(|_| breaker.record_at(Outcome::Success, Duration::ZERO, breaker.now()));
+    breaker.reconfigure(config(3, 3, WindowType::CountBased)).unwrap();
+    assert_eq!((breaker.metrics().buffered, breaker.metrics().failed), (3, 0));
 }

@@ -136,7 +136,7 @@ impl Refresher {
         Ok(value)
     }
 
-    fn follow(&self, follower: impl Fn(&Environment) + Send + Sync + 'static) {
+    pub(crate) fn follow(&self, follower: impl Fn(&Environment) + Send + Sync + 'static) {
         self.0.followers.lock().push(Box::new(follower));
     }
 

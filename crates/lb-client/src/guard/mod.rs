@@ -10,10 +10,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use wellspring_properties::{Environment, Problem, PropertySource};
 use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
+use wellspring_resilience::rate_limiter::RateLimiterConfig;
 use wellspring_resilience::{Bulkhead, CircuitBreaker, ErrorLists, Named, RateLimiter, Retry, TimeLimiter};
 
 use wellspring_telemetry::Meters;
@@ -39,10 +41,72 @@ pub struct Guard {
     measured: AtomicBool,
 }
 
+impl Guard {
+    /// This guard with what `old` knows: patterns that could take the new settings are the old ones.
+    fn after(self, old: &Self, meters: &Meters) -> Self {
+        let mut fresh = Self::default();
+        let breaker = match (self.breaker, &old.breaker) {
+            (Some(new), Some(known)) if known.reconfigure(new.config()).is_ok() => Some(known.clone()),
+            (new, _) => {
+                fresh.breaker.clone_from(&new);
+                new
+            }
+        };
+        let limiter = match (self.limiter, &old.limiter) {
+            (Some(new), Some(known)) if takes_limit(known, new.config()) => Some(known.clone()),
+            (new, _) => {
+                fresh.limiter.clone_from(&new);
+                new
+            }
+        };
+        let bulkhead = match (self.bulkhead, &old.bulkhead) {
+            (Some(new), Some(known))
+                if known.config().max_wait_duration == new.config().max_wait_duration =>
+            {
+                known.change_max_concurrent_calls(new.max());
+                Some(known.clone())
+            }
+            (new, _) => {
+                fresh.bulkhead.clone_from(&new);
+                new
+            }
+        };
+        // These know nothing but their numbers of calls.
+        let retry = match (self.retry, &old.retry) {
+            (Some(new), Some(known)) if known.config() == new.config() => Some(known.clone()),
+            (new, _) => {
+                fresh.retry.clone_from(&new);
+                new
+            }
+        };
+        let time = match (self.time, &old.time) {
+            (Some(new), Some(known)) if known.config() == new.config() => Some(known.clone()),
+            (new, _) => {
+                fresh.time.clone_from(&new);
+                new
+            }
+        };
+        let measured = old.measured.load(Ordering::Relaxed);
+        if measured {
+            meters::bind(&fresh, meters);
+        }
+        Self { retry, breaker, errors: self.errors, limiter, time, bulkhead, measured: measured.into() }
+    }
+}
+
+/// The period cannot change under a limiter; the rest can.
+fn takes_limit(known: &RateLimiter, new: &RateLimiterConfig) -> bool {
+    if known.config().limit_refresh_period != new.limit_refresh_period {
+        return false;
+    }
+    known.change_timeout_duration(new.timeout_duration);
+    known.change_limit_for_period(new.limit_for_period).is_ok()
+}
+
 /// All guards, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Guards {
-    made: HashMap<String, Arc<Guard>>,
+    made: ArcSwap<HashMap<String, Arc<Guard>>>,
     /// For names without settings, shared.
     none: Arc<Guard>,
     meters: Meters,
@@ -51,25 +115,28 @@ pub(crate) struct Guards {
 impl Guards {
     /// Reads and makes every instance that is named in the settings.
     pub(crate) fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
-        let mut guards: HashMap<String, Guard> = HashMap::new();
-        each(env, "circuitbreaker", |name, breaker: CircuitBreaker| {
-            let guard = guards.entry(name).or_default();
-            let config: CircuitBreakerConfig = breaker.config();
-            guard.errors = config.errors();
-            guard.breaker = Some(breaker);
-        })?;
-        each(env, "retry", |name, retry| guards.entry(name).or_default().retry = Some(retry))?;
-        each(env, "ratelimiter", |name, limiter| guards.entry(name).or_default().limiter = Some(limiter))?;
-        each(env, "timelimiter", |name, time| guards.entry(name).or_default().time = Some(time))?;
-        each(env, "bulkhead", |name, bulkhead| guards.entry(name).or_default().bulkhead = Some(bulkhead))?;
-        let made = guards.into_iter().map(|(name, guard)| (name, Arc::new(guard))).collect();
-        Ok(Self { made, none: Arc::default(), meters: meters.clone() })
+        let made = read(env)?.into_iter().map(|(name, guard)| (name, Arc::new(guard))).collect();
+        Ok(Self { made: ArcSwap::from_pointee(made), none: Arc::default(), meters: meters.clone() })
+    }
+
+    /// Takes the settings as they are now. Breakers, limiters and bulkheads go on with what they know.
+    pub(crate) fn reload(&self, env: &Environment) -> Result<(), Problem> {
+        let known = self.made.load();
+        let fresh = read(env)?.into_iter().map(|(name, guard)| {
+            let guard = match known.get(&name) {
+                Some(old) => guard.after(old, &self.meters),
+                None => guard,
+            };
+            (name, Arc::new(guard))
+        });
+        self.made.store(Arc::new(fresh.collect()));
+        Ok(())
     }
 
     /// By name, sorted.
     pub(crate) fn all(&self) -> Vec<(String, Arc<Guard>)> {
-        let mut all: Vec<_> =
-            self.made.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard))).collect();
+        let made = self.made.load();
+        let mut all: Vec<_> = made.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard))).collect();
         all.sort_by(|one, other| one.0.cmp(&other.0));
         all
     }
@@ -77,12 +144,29 @@ impl Guards {
     /// The guard of a name; one that does nothing when none of its patterns is configured. Its metrics show from the first
     /// use on: an application whose calls all go another way shows none.
     pub(crate) fn of(&self, name: &str) -> Arc<Guard> {
-        let Some(guard) = self.made.get(name) else { return Arc::clone(&self.none) };
+        let made = self.made.load();
+        let Some(guard) = made.get(name) else { return Arc::clone(&self.none) };
         if !guard.measured.load(Ordering::Relaxed) && !guard.measured.swap(true, Ordering::Relaxed) {
             meters::bind(guard, &self.meters);
         }
         Arc::clone(guard)
     }
+}
+
+/// Every instance that is named in the settings.
+fn read(env: &Environment) -> Result<HashMap<String, Guard>, Problem> {
+    let mut guards: HashMap<String, Guard> = HashMap::new();
+    each(env, "circuitbreaker", |name, breaker: CircuitBreaker| {
+        let guard = guards.entry(name).or_default();
+        let config: CircuitBreakerConfig = breaker.config();
+        guard.errors = config.errors();
+        guard.breaker = Some(breaker);
+    })?;
+    each(env, "retry", |name, retry| guards.entry(name).or_default().retry = Some(retry))?;
+    each(env, "ratelimiter", |name, limiter| guards.entry(name).or_default().limiter = Some(limiter))?;
+    each(env, "timelimiter", |name, time| guards.entry(name).or_default().time = Some(time))?;
+    each(env, "bulkhead", |name, bulkhead| guards.entry(name).or_default().bulkhead = Some(bulkhead))?;
+    Ok(guards)
 }
 
 /// Makes the instances of one pattern.

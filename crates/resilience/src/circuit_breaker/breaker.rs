@@ -271,6 +271,17 @@ impl CircuitBreaker {
             .map_err(|from| self.illegal(from, State::Open))
     }
 
+    /// Takes other settings without losing the state or what was counted.
+    ///
+    /// # Errors
+    /// The first setting that it cannot work with; then nothing has changed.
+    pub fn reconfigure(&self, config: CircuitBreakerConfig) -> Result<(), Invalid> {
+        config.validate()?;
+        let (interval, now) = (config.interval(), self.now());
+        self.change(now, |machine, _| machine.reconfigure(config, interval, now));
+        Ok(())
+    }
+
     /// Begins anew: closed, nothing counted.
     pub fn reset_at(&self, now: Nanos) {
         self.change(now, |machine, events| machine.reset(now, fastrand::f64(), events));

@@ -306,6 +306,27 @@ impl Machine {
         }
     }
 
+    /// Other settings from now on; the state and what it has counted stay. What the present state was entered with (how
+    /// long it is open, how many trial calls it lets pass) holds until it is left.
+    pub(crate) fn reconfigure(&mut self, config: CircuitBreakerConfig, interval: Interval, now: Nanos) {
+        let (kind, size) = (config.sliding_window_type, config.sliding_window_size);
+        let same = (self.config.sliding_window_type, self.config.sliding_window_size) == (kind, size);
+        (self.config, self.interval) = (config, interval);
+        match self.state {
+            State::Closed | State::MetricsOnly => {
+                if !same {
+                    self.window = self.window.resized(kind, size, now);
+                }
+                self.minimum = minimum_when_closed(&self.config);
+            }
+            State::Open => {
+                self.deadline = None;
+                self.arm_open();
+            }
+            State::HalfOpen | State::ForcedOpen | State::Disabled => {}
+        }
+    }
+
     /// Every entry makes the state anew.
     fn enter(&mut self, to: State, now: Nanos, random: f64) {
         let config = &self.config;
@@ -319,10 +340,7 @@ impl Machine {
             State::Closed | State::MetricsOnly => {
                 self.openings = 0;
                 self.window = Window::new(config.sliding_window_type, config.sliding_window_size, now);
-                self.minimum = match config.sliding_window_type {
-                    WindowType::CountBased => config.minimum_number_of_calls.min(config.sliding_window_size),
-                    WindowType::TimeBased => config.minimum_number_of_calls,
-                };
+                self.minimum = minimum_when_closed(config);
             }
             State::HalfOpen => {
                 let permitted = config.permitted_number_of_calls_in_half_open_state;
@@ -354,5 +372,14 @@ impl Machine {
         if self.state == State::Open && self.config.automatic_transition_from_open_to_half_open_enabled {
             self.deadline = Some(self.open_until);
         }
+    }
+}
+
+/// A window of calls cannot wait for more calls than it holds.
+const fn minimum_when_closed(config: &CircuitBreakerConfig) -> u32 {
+    let (minimum, size) = (config.minimum_number_of_calls, config.sliding_window_size);
+    match config.sliding_window_type {
+        WindowType::CountBased if size < minimum => size,
+        WindowType::CountBased | WindowType::TimeBased => minimum,
     }
 }

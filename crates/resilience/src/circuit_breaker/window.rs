@@ -86,6 +86,15 @@ impl Window {
         }
     }
 
+    /// A window of another size with what this one holds, as far as it has room; of another kind, an empty one.
+    pub(crate) fn resized(&self, kind: WindowType, size: u32, now: Nanos) -> Self {
+        match (self, kind) {
+            (Self::Count(window), WindowType::CountBased) => Self::Count(window.resized(size)),
+            (Self::Time(window), WindowType::TimeBased) => Self::Time(window.resized(size)),
+            _ => Self::new(kind, size, now),
+        }
+    }
+
     pub(crate) fn totals(&mut self, now: Nanos) -> Totals {
         match self {
             Self::Empty => Totals::default(),
@@ -128,6 +137,18 @@ impl CountWindow {
         }
         self.totals
     }
+
+    fn resized(&self, size: u32) -> Self {
+        let mut other = Self::new(size);
+        let held = self.totals.calls as usize;
+        let (newer, older) = self.ring.split_at(self.next.min(held));
+        // Until the ring is full there is nothing behind `next`.
+        let older = if held == self.ring.len() { older } else { &[] };
+        for outcome in older.iter().chain(newer) {
+            other.record(*outcome);
+        }
+        other
+    }
 }
 
 /// The calls of the last N seconds, one bucket a second.
@@ -146,6 +167,21 @@ impl TimeWindow {
             second: now.seconds(),
             totals: Totals::default(),
         }
+    }
+
+    fn resized(&self, size: u32) -> Self {
+        let mut other = Self::new(size, Nanos(0));
+        other.second = self.second;
+        let kept = other.buckets.len().min(self.buckets.len()) as u64;
+        let (from, to) = (self.buckets.len().max(1) as u64, other.buckets.len().max(1) as u64);
+        for second in (self.second + 1).saturating_sub(kept)..=self.second {
+            let at = |length: u64| usize::try_from(second % length).unwrap_or_default();
+            if let (Some(old), Some(new)) = (self.buckets.get(at(from)), other.buckets.get_mut(at(to))) {
+                *new = *old;
+                other.totals.add(*old);
+            }
+        }
+        other
     }
 
     /// The totals at `now`, after what is too old has left.

@@ -262,7 +262,7 @@ fn compare(model: &Model, breaker: &CircuitBreaker, now: u64) -> Result<(), Test
 }
 
 proptest! {
-    #![proptest_config(super::cases(500))]
+    #![proptest_config(super::cases(400))]
 
     #[test]
     fn the_breaker_does_what_the_model_does(config in config(), steps in vec(step(), 1..60)) {

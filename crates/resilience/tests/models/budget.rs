@@ -10,7 +10,7 @@ const SPAN: u64 = 10_000_000_000;
 const SLOT: u64 = SPAN / 10;
 
 proptest! {
-    #![proptest_config(super::cases(600))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn the_budget_does_what_the_model_does(

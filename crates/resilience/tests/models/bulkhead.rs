@@ -24,7 +24,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(super::cases(600))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn the_bulkhead_does_what_the_model_does(size in 0_u32..8, steps in vec(step(), 1..80)) {

@@ -67,7 +67,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(super::cases(600))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn the_limiter_does_what_the_model_does(

@@ -103,7 +103,7 @@ fn by_retry(retry: &Retry, ends: &[End]) -> (Vec<u64>, Final) {
 }
 
 proptest! {
-    #![proptest_config(super::cases(600))]
+    #![proptest_config(super::cases(300))]
 
     #[test]
     fn the_retry_does_what_the_model_does(
