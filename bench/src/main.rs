@@ -1,6 +1,6 @@
 //! `cargo xtask bench registry|config|gateway|bus`: the daemons under load, side by side with their peers.
 //!
-//! `registry start|load|propagation` runs that part alone.
+//! `registry start|load|propagation` and `config news` run that part alone.
 //!
 //! What is compared is the CPU time of the serving process per request, taken from the scheduler, in alternating rounds on
 //! one core while the load comes from the other; requests per second follow the machine's mood, CPU time hardly does.
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match words.first().map(String::as_str) {
         Some("registry") => runtime.block_on(registry::run(effort, &words)),
-        Some("config") => runtime.block_on(config::run(effort)),
+        Some("config") => runtime.block_on(config::run(effort, &words)),
         Some("gateway") => runtime.block_on(gateway::run(effort)),
         Some("bus") => runtime.block_on(bus::run(effort)),
         other => {

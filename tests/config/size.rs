@@ -72,10 +72,19 @@ fn ask_for_all(daemon: &Daemon, files: usize, commits: usize) -> Duration {
 fn long_many_files_and_commits_are_served_from_little_memory() {
     let sizes: &[(usize, usize, f64)] =
         if long::wanted() { &[(1_000, 1_000, 25.0), (10_000, 50_000, 60.0)] } else { &[(500, 500, 25.0)] };
+    let mut missed = Vec::new();
     for (files, commits, limit) in sizes.iter().copied() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("large.git");
         large(&folder, files, commits);
+        let began = Instant::now();
+        let beside = server(&[("uri", &folder.display().to_string()), ("search-paths", "team*")]);
+        assert_eq!(http1::get(beside.port(), "/app1/default").unwrap().status, 200);
+        println!(
+            "report: config server, {files} files, {commits} commits on this disk: served after {:.1?}",
+            began.elapsed()
+        );
+        drop(beside);
         let remote = HttpRemote::start(folder, None);
         let basedir = home.path().join("mirror").display().to_string();
         let start = || {
@@ -111,11 +120,13 @@ fn long_many_files_and_commits_are_served_from_little_memory() {
         );
         let (first, last) = (loaded[0], loaded[ROUNDS - 1]);
         assert!(last < first + 4.0, "it grows: {loaded:?}");
-        if is_judged() {
-            assert!(cloned <= limit && last <= limit, "{cloned}, {last} MiB with {files} files");
-            assert!(best <= Duration::from_millis(100), "{best:?}");
+        if cloned.max(last) > limit || best > Duration::from_millis(100) {
+            missed.push(format!(
+                "{files} files: {cloned:.1} and {last:.1} of {limit} MiB, {best:.0?} of 100 ms"
+            ));
         }
     }
+    assert!(!is_judged() || missed.is_empty(), "{missed:#?}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::error::Error;
 const DIRECTORIES: usize = 8 << 20;
 /// Handles that are kept when idle.
 const HANDLES: usize = 8;
+/// Uses after which all handles are opened anew: with the last of them libgit2 lets go of the pieces of packs that it has mapped, and
+/// of what it has unpacked on its way through them, which is up to 16 MiB for each pack.
+const USES: u32 = 8;
 
 /// Directories by the id of their content, which is the same in any repository: one store for all.
 pub(crate) type Directories = Cache<Oid, Arc<Directory>>;
@@ -35,7 +38,23 @@ pub(crate) struct Store {
 }
 
 /// Idle handles, and how often they were renewed: packs that were removed must not be looked for.
-struct Handles(Mutex<(u64, Vec<git2::Repository>)>);
+struct Handles(Mutex<Idle>);
+
+#[derive(Default)]
+struct Idle {
+    generation: u64,
+    uses: u32,
+    kept: Vec<git2::Repository>,
+}
+
+impl Idle {
+    /// The handles so far are not used any more; they are returned to be closed outside of the lock.
+    fn renew(&mut self) -> Vec<git2::Repository> {
+        self.generation += 1;
+        self.uses = 0;
+        std::mem::take(&mut self.kept)
+    }
+}
 
 impl std::fmt::Debug for Handles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -79,7 +98,7 @@ impl Store {
         let first = open(directory)?;
         Ok(Self {
             directory: directory.to_owned(),
-            handles: Handles(Mutex::new((0, vec![first]))),
+            handles: Handles(Mutex::new(Idle { kept: vec![first], ..Idle::default() })),
             directories: Arc::clone(directories),
             commits: Cache::new(64 * 1024),
         })
@@ -91,22 +110,26 @@ impl Store {
         work: impl Fn(&git2::Repository) -> Result<T, git2::Error>,
     ) -> Result<T, git2::Error> {
         loop {
-            let (generation, kept) = {
-                let mut handles = self.handles.0.lock();
-                (handles.0, handles.1.pop())
+            let (generation, kept, worn) = {
+                let mut idle = self.handles.0.lock();
+                idle.uses += 1;
+                let worn = if idle.uses > USES { idle.renew() } else { Vec::new() };
+                (idle.generation, idle.kept.pop(), worn)
             };
+            drop(worn);
             let handle = match kept {
                 Some(handle) => handle,
                 None => open(&self.directory)?,
             };
             let result = work(&handle);
-            let mut handles = self.handles.0.lock();
-            if handles.0 == generation {
-                if handles.1.len() < HANDLES {
-                    handles.1.push(handle);
+            let mut idle = self.handles.0.lock();
+            if idle.generation == generation {
+                if idle.kept.len() < HANDLES {
+                    idle.kept.push(handle);
                 }
                 return result;
             }
+            drop(idle);
             if result.is_ok() {
                 return result;
             }
@@ -115,11 +138,7 @@ impl Store {
 
     /// Handles are opened anew: the packs on disk are other ones now.
     pub(crate) fn renew(&self) {
-        let old = {
-            let mut handles = self.handles.0.lock();
-            handles.0 += 1;
-            std::mem::take(&mut handles.1)
-        };
+        let old = self.handles.0.lock().renew();
         drop(old);
         self.commits.clear();
     }

@@ -109,7 +109,11 @@ fn difference(mirror: &Path, news: &Refs, known: &Refs) -> Result<(Vec<Oid>, Vec
 pub(super) async fn receive(packets: &mut Packets, mirror: &Path) -> Result<(), String> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mirror = mirror.to_owned();
-    let writer = tokio::task::spawn_blocking(move || write(&mirror, receiver));
+    let writer = tokio::task::spawn_blocking(move || {
+        let written = write(&mirror, receiver);
+        give_back();
+        written
+    });
     let read = pass_on(packets, &sender).await;
     // A pack that broke off must not be taken for a whole one: the writer sees an end only when reading went well.
     let last = read.as_ref().map(|()| Piece::End).unwrap_or(Piece::Broken);
@@ -149,6 +153,12 @@ async fn pass_on(packets: &mut Packets, sender: &mpsc::Sender<Piece>) -> Result<
             Some(_) => return Err("the answer is not of a Git server".to_owned()),
         }
     }
+}
+
+/// What a large pack took in small pieces, and has let go of, glibc keeps until something large is freed by the same thread.
+fn give_back() {
+    const LARGE: usize = 100 * 1024;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 fn write(mirror: &PathBuf, mut pieces: mpsc::Receiver<Piece>) -> Result<(), String> {
