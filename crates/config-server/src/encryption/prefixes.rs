@@ -107,7 +107,7 @@ mod tests {
             // The name takes with it what follows on its line.
             ("{name:x}{key:a}AYC", "", "AYC", None),
             ("{key:a}{profiles:x}AYC", "{key:a}", "AYC", Some("a")),
-            ("{name:\n}{name:x}AYC", "", "{name:\n}{name:x}AYC", None),
+            ("{name:\n}{name:x}AYC", "{name::}", "{name:\n}{name:x}AYC", None),
             ("{a:b\n}AYC", "{a:b}", "{a:b\n}AYC", None),
         ] {
             let (prefixes, found) = Prefixes::split(text);
