@@ -1,8 +1,8 @@
+//! A whole service: configured, registered, balanced, protected, observable.
 use axum::{Json, Router, extract::Path, extract::State, routing::get};
 use serde_json::{Value, json};
 use wellspring_daemon::App;
 use wellspring_lb_client::{client, config::Refreshed, http};
-
 #[client("inventory")]
 trait Inventory {
     #[get("/stock/{sku}")]
