@@ -109,7 +109,8 @@ impl Front {
         };
         let known = self.security.as_ref().map(|security| security.knows(request.headers()));
         if let Some(group) = self.health.additional(within) {
-            let reply = self.health.answer(group, crate::actuator::Version::V3, known == Some(true)).await;
+            let asked = self.health.answer(group, crate::actuator::Version::V3, known == Some(true));
+            let reply = Box::pin(asked).await;
             return (reply.into_response(crate::actuator::V3_TYPE), Some(Route::Shared(within.into())));
         }
         let claimed = self.actuator.as_ref().and_then(|actuator| Some((actuator, actuator.claims(within)?)));
@@ -120,7 +121,9 @@ impl Front {
             let rest = rest.to_owned();
             let (mut parts, body) = request.into_parts();
             caller.note(&mut parts.extensions);
-            let answered = actuator.answer(parts, body, rest, &self.context_path, known == Some(true)).await;
+            // In a box: it is rare, and every request's future would be as large as this one.
+            let asked = actuator.answer(parts, body, rest, &self.context_path, known == Some(true));
+            let answered = Box::pin(asked).await;
             return (
                 self.finish(answered.0, seen),
                 answered.1.map(|template| Route::Shared(template.into())),

@@ -127,7 +127,7 @@ impl Proxy {
         let mut principal = None;
         if let Some(guard) = &snapshot.guard {
             let asked = Asked { method: &method, headers: &headers, original: &original };
-            match guard.check(asked, route.as_deref()).await {
+            match Box::pin(guard.check(asked, route.as_deref())).await {
                 Ok(known) => principal = known,
                 Err(refused) => return self.refused(refused, &original, id, answer),
             }
@@ -242,25 +242,25 @@ impl Proxy {
 
     /// The end of every chain: where the exchange goes.
     pub async fn send(&self, exchange: &mut Exchange) -> Result<Reply, Error> {
-        match std::mem::take(&mut exchange.target) {
-            Target::Upstream { origin, websocket } => self.call(exchange, &origin, websocket).await,
+        let (origin, websocket) = match std::mem::take(&mut exchange.target) {
+            Target::Upstream { origin, websocket } => (origin, websocket),
             Target::Elsewhere { tls, host, port, websocket } => {
-                let origin = self.platform.upstreams.origin(tls, &host, port);
-                self.call(exchange, &origin, websocket).await
+                (self.platform.upstreams.origin(tls, &host, port), websocket)
             }
             Target::Forward => {
                 let path = exchange.uri.clone();
-                self.forward(exchange, &path).await
+                return self.forward(exchange, &path).await;
             }
             Target::Nowhere => {
                 let headers = std::mem::take(&mut exchange.answer);
-                Ok(Reply::new(StatusCode::OK, headers, Body::empty()))
+                return Ok(Reply::new(StatusCode::OK, headers, Body::empty()));
             }
-            Target::Open => Err(Error::Unroutable("no step has chosen a target".to_owned())),
+            Target::Open => return Err(Error::Unroutable("no step has chosen a target".to_owned())),
             Target::Balanced | Target::Service(_) => {
-                Err(Error::Unroutable("the load balancer is switched off".to_owned()))
+                return Err(Error::Unroutable("the load balancer is switched off".to_owned()));
             }
-        }
+        };
+        self.call(exchange, &origin, websocket).await
     }
 
     /// Dispatches the exchange once more, as a request for `path`. Its answer is final for everything around it.
@@ -312,8 +312,8 @@ impl Proxy {
         *request.headers_mut() = std::mem::take(&mut exchange.headers);
         if tunnel {
             let upgrade = exchange.upgrade.take();
-            let mut reply =
-                self.platform.upstreams.websocket(origin, request, upgrade, route.connect_timeout).await?;
+            let opening = self.platform.upstreams.websocket(origin, request, upgrade, route.connect_timeout);
+            let mut reply = Box::pin(opening).await?;
             if reply.status != StatusCode::SWITCHING_PROTOCOLS {
                 hop_by_hop::remove(&mut reply.headers, &self.config.hop_by_hop);
             }

@@ -90,19 +90,19 @@ impl Protocol {
             };
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             handler.caller.certificate = shown.map(|certificate| ClientCertificate((&**certificate).into()));
-            return self.converse(stream, h2, handler, draining).await;
+            return Box::pin(self.converse(stream, h2, handler, draining)).await;
         }
         let h2 = tokio::select! {
             h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2?? && self.offers_h2,
             () = draining.cancelled() => return Ok(()),
         };
         let Some(limits) = self.plain.filter(|_| !h2) else {
-            return self.converse(stream, h2, handler, draining).await;
+            return Box::pin(self.converse(stream, h2, handler, draining)).await;
         };
         match plain::serve(stream, &handler, limits, draining).await? {
             plain::Ended::Over => Ok(()),
             plain::Ended::Unusual(stream, read) => {
-                self.http1(Guarded::after(read, stream), handler, draining).await
+                Box::pin(self.http1(Guarded::after(read, stream), handler, draining)).await
             }
         }
     }

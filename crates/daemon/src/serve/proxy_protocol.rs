@@ -227,4 +227,28 @@ mod tests {
         }
         assert!(network("10.0.0.0/33").is_none() && network("h").is_none());
     }
+
+    #[tokio::test]
+    async fn long_spoiled_headers_are_refused_or_leave_what_follows() {
+        let mut v2 = SIGNATURE.to_vec();
+        v2.extend([0x21, 0x11, 0, 15, 203, 0, 113, 7, 10, 0, 0, 1, 0x9C, 0x40, 0x01, 0xBB, 4, 0, 0]);
+        let headers = [b"PROXY TCP4 203.0.113.7 10.0.0.1 40000 443\r\n".to_vec(), v2];
+        let mut random = fastrand::Rng::with_seed(wellspring_test_support::long::seed());
+        for _ in 0..wellspring_test_support::long::cases(20_000, 2_000_000) {
+            let mut bytes = headers[random.usize(..2)].clone();
+            bytes.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..bytes.len());
+                match random.u8(..3) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, random.u8(..)),
+                }
+            }
+            bytes.truncate(random.usize(1..=bytes.len() * 2).min(bytes.len()));
+            if let Ok((remote, rest)) = remote(&bytes).await {
+                assert!(rest < bytes.len() && remote.parse::<SocketAddr>().is_ok(), "{bytes:?}");
+            }
+        }
+    }
 }

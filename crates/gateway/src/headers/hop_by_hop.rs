@@ -36,6 +36,10 @@ pub fn names(configured: &[String]) -> Arc<[HeaderName]> {
 
 /// Removes `names` and what `Connection` names.
 pub fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
+    // Most messages have none of them: a look at each header costs less than a search for each name.
+    if !headers.keys().any(|name| names.contains(name)) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)

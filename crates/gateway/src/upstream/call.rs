@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Upstreams;
 use super::answer::Answer;
@@ -53,9 +53,13 @@ impl Upstreams {
         if (grpc || self.config.http2)
             && let Some(sender) = origin.shared()
         {
-            return over_http2(origin, sender, request).await;
+            return Box::pin(over_http2(origin, sender, request)).await;
         }
-        let mut permit = self.permit(origin).await?;
+        // What is rare waits in a box of its own: a future is moved often, and as large as its largest part.
+        let mut permit = match &origin.permits {
+            None => None,
+            Some(permits) => Box::pin(self.permit(origin, permits)).await?,
+        };
         // Connections left idle may be dead without our knowing: one that turns out so costs another try, not an error.
         while !grpc
             && self.config.pooled
@@ -67,7 +71,7 @@ impl Upstreams {
                 Err(failure) => return Err(broken(origin, failure)),
             }
         }
-        match self.open(origin, grpc, connect).await? {
+        match Box::pin(self.open(origin, grpc, connect)).await? {
             Opened::Http1(wire) => {
                 let mut connection = Connection::new(wire, permit);
                 match connection.wire.exchange(request).await {
@@ -77,14 +81,17 @@ impl Upstreams {
             }
             Opened::Http2(sender) => {
                 origin.share(sender.clone());
-                over_http2(origin, sender, request).await
+                Box::pin(over_http2(origin, sender, request)).await
             }
         }
     }
 
     /// With `pool.type: fixed` a call waits until one of the connections may be used.
-    async fn permit(&self, origin: &Origin) -> Result<Option<OwnedSemaphorePermit>, Error> {
-        let Some(permits) = &origin.permits else { return Ok(None) };
+    async fn permit(
+        &self,
+        origin: &Origin,
+        permits: &Arc<Semaphore>,
+    ) -> Result<Option<OwnedSemaphorePermit>, Error> {
         let limit = self.config.acquire_timeout;
         match tokio::time::timeout(limit, Arc::clone(permits).acquire_owned()).await {
             Ok(permit) => Ok(permit.ok()),

@@ -167,4 +167,50 @@ mod tests {
             assert_eq!(rest, text);
         }
     }
+
+    #[test]
+    fn long_however_heads_are_spoiled_and_cut_they_are_read_as_httparse_reads_them_or_left() {
+        const HEADS: [&str; 3] = [
+            "GET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\n\r\n",
+            "POST /b HTTP/1.1\r\nContent-Length: 12\r\nConnection: close\r\n\r\nhello worlds",
+            "PUT /c HTTP/1.1\nhost:h\ncontent-length:0\n\nGET / HTTP/1.1\r\n\r\n",
+        ];
+        let mut random = fastrand::Rng::with_seed(wellspring_test_support::long::seed());
+        for _ in 0..wellspring_test_support::long::cases(20_000, 5_000_000) {
+            let mut bytes = HEADS[random.usize(..HEADS.len())].as_bytes().to_vec();
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..bytes.len());
+                match random.u8(..4) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.insert(at, b"\r\n :,;\0\t09"[random.usize(..10)]),
+                    _ => drop(bytes.splice(at..at, *b"Content-Length: 7\r\n")),
+                }
+            }
+            let (mut inbox, mut fed, mut parsed) = (BytesMut::new(), 0, Parsed::More);
+            while matches!(parsed, Parsed::More) && fed < bytes.len() {
+                let next = random.usize(fed + 1..=bytes.len());
+                inbox.extend_from_slice(&bytes[fed..next]);
+                fed = next;
+                parsed = take(&mut inbox, 400);
+            }
+            let Parsed::Request(asked) = parsed else {
+                assert_eq!(inbox, bytes[..fed], "what is not taken stays as it came");
+                continue;
+            };
+            let mut lines = [httparse::EMPTY_HEADER; 100];
+            let mut judge = httparse::Request::new(&mut lines);
+            let end = judge.parse(&bytes).unwrap().unwrap();
+            assert_eq!(end, fed - inbox.len());
+            assert_eq!(asked.headers.len(), judge.headers.len());
+            let lengths: Vec<&[u8]> = judge
+                .headers
+                .iter()
+                .filter(|line| line.name.eq_ignore_ascii_case("content-length"))
+                .map(|line| line.value)
+                .collect();
+            let said = lengths.first().map_or(Some(0), |text| std::str::from_utf8(text).ok()?.parse().ok());
+            assert!(lengths.len() < 2 && said == Some(asked.length), "{lengths:?}");
+        }
+    }
 }
