@@ -35,7 +35,7 @@ use server::Server;
 use sources::documents::Documents;
 
 /// Bytes of parsed files that are kept.
-const PARSED: usize = 16 << 20;
+const PARSED: usize = 8 << 20;
 
 /// The application; `main.rs` runs it, `wellspring up` runs it beside others.
 pub fn app() -> App {
