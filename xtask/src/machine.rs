@@ -33,14 +33,17 @@ pub(crate) fn provide(consent: Consent) -> bool {
     for tool in &missing {
         println!("missing {} ({}): {}", tool.name, tool.packages.join(", "), tool.purpose);
     }
+    let packed: Vec<&Tool> = missing.iter().filter(|tool| tool.is_packed()).collect();
+    if packed.is_empty() {
+        return false;
+    }
     if find("apt-get").is_none() {
         println!("there is no apt-get here: install them by other means");
     } else if !is_root() {
-        let packed = missing.iter().filter(|tool| tool.is_packed());
-        let packages: Vec<&str> = packed.flat_map(|tool| &tool.packages).map(String::as_str).collect();
+        let packages: Vec<&str> = packed.iter().flat_map(|tool| &tool.packages).map(String::as_str).collect();
         println!("only root can install them: sudo apt-get install {}", packages.join(" "));
     } else if consent == Consent::Given || agrees() {
-        install(&missing);
+        install(&packed);
     }
     self::missing().is_empty()
 }
@@ -61,13 +64,13 @@ fn agrees() -> bool {
     std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-fn install(missing: &[Tool]) {
+fn install(missing: &[&Tool]) {
     let update = apt(&["update", "-qq"]);
     if !command::succeeds(update) {
         println!("apt-get update failed: package lists may be old");
     }
     let _quiet = NoServices::declare();
-    for tool in missing.iter().filter(|tool| tool.is_packed()) {
+    for tool in missing {
         // One at a time: a package that is not to be had does not keep the others away.
         let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
         install.args(&tool.packages);
