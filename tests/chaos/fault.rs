@@ -95,6 +95,19 @@ pub(crate) fn all(fleet: &Fleet) -> Vec<Fault> {
     faults
 }
 
+/// One of each kind, on one victim after the other: the same in every short run.
+pub(crate) fn one_of_each(fleet: &Fleet) -> Vec<Fault> {
+    let all = all(fleet);
+    let mut kinds: Vec<Kind> = all.iter().map(|fault| fault.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let chosen = kinds.into_iter().enumerate().map(|(number, kind)| {
+        let of_kind: Vec<Fault> = all.iter().copied().filter(|fault| fault.kind == kind).collect();
+        of_kind[number % of_kind.len()]
+    });
+    chosen.collect()
+}
+
 impl Fault {
     /// Does it, undoes it, and waits until all is well.
     pub(crate) async fn run(self, fleet: &mut Fleet, load: &Load) -> Episode {

@@ -54,14 +54,17 @@ async fn long_whatever_fails_no_request_is_lost_that_a_retry_saves_and_all_heals
     let ledger = Ledger::open(&fleet).await;
     let load = Load::start(fleet.gateways(), fleet.has_jvm());
     let began = Instant::now();
-    let mut faults = Vec::new();
+    let mut faults = Vec::new().into_iter();
     let mut episodes = Vec::new();
     while began.elapsed() < time {
-        if faults.is_empty() {
-            faults = fault::all(&fleet);
-            fastrand::shuffle(&mut faults);
-        }
-        let Some(fault) = faults.pop() else { break };
+        let Some(fault) = faults.next() else {
+            let mut deck = if long::wanted() { fault::all(&fleet) } else { fault::one_of_each(&fleet) };
+            if long::wanted() {
+                fastrand::shuffle(&mut deck);
+            }
+            faults = deck.into_iter();
+            continue;
+        };
         fleet.commit();
         ledger.note(&fleet).await;
         let episode = fault.run(&mut fleet, &load).await;

@@ -213,8 +213,6 @@ fn joins_again(cluster: &mut Cluster, ours: &Daemon) {
     cluster.originals[0] = eureka::original(original, &cluster.ports)
         .arg(format!("--eureka.server.remote-region-urls-with-name.far={}", eureka::urls(&[far.port()])))
         .arg("--eureka.server.remote-region-registry-fetch-interval=1")
-        // Lists by region slip through the invalidation of its cache at times, and are then as old as it allows.
-        .arg("--eureka.server.response-cache-auto-expiration-in-seconds=3")
         .start();
     until("the original has copied everything", || {
         let (theirs, own) = (listed(original), listed(third));

@@ -37,7 +37,9 @@ pub fn urls(ports: &[u16]) -> String {
 
 /// An original server on the first port, with the others as its peers.
 pub fn original(port: u16, peers: &[u16]) -> Launch {
-    member(spring::launch(&jar()).patience(PATIENCE).port(port), port, peers)
+    let launch = spring::launch(&jar()).patience(PATIENCE).port(port);
+    // A list that is made while something changes can slip through the invalidation of its cache, and is then as old as this allows.
+    member(launch.arg("--eureka.server.response-cache-auto-expiration-in-seconds=3"), port, peers)
 }
 
 /// Our server on that port, with the others as its peers.
