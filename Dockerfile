@@ -8,6 +8,7 @@ FROM rust:1-bookworm AS bin-source
 WORKDIR /src
 # Without rust-toolchain.toml: the toolchain of the image compiles, whatever developers use.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY crates crates
 COPY examples examples
 COPY bench bench
