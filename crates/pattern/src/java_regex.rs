@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use fancy_regex::{Captures, Regex};
+use fancy_regex::{Captures, Expr, Regex};
 
 use crate::PatternError;
 
@@ -21,8 +21,10 @@ pub struct JavaRegex {
 impl JavaRegex {
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let translated = translate(source);
-        let whole = Regex::new(&format!(r"\A(?:{translated})\z"))
-            .map_err(|error| PatternError::new(source, error.to_string()))?;
+        let refused = |error: fancy_regex::Error| PatternError::new(source, error.to_string());
+        // By itself first: `a)(b` has a meaning only between the parentheses that are put around it.
+        Expr::parse_tree(&translated).map_err(refused)?;
+        let whole = Regex::new(&format!(r"\A(?:{translated})\z")).map_err(refused)?;
         Ok(Self { source: source.into(), translated: translated.into(), whole, anywhere: OnceLock::new() })
     }
 
@@ -261,6 +263,13 @@ mod tests {
             let regex = JavaRegex::new(regex).unwrap();
             let replacement = Replacement::new(replacement, &regex).unwrap();
             assert_eq!(regex.replace_all(text, &replacement).as_deref(), wanted, "{}", regex.as_str());
+        }
+    }
+
+    #[test]
+    fn what_is_no_expression_by_itself_is_refused() {
+        for source in ["a)(b", "$$)(", "(", ")", "[", "*"] {
+            assert!(JavaRegex::new(source).is_err(), "{source}");
         }
     }
 
