@@ -1,6 +1,6 @@
 //! `Admin`: what daemons hand in and the API reads. One for all daemons of a process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,9 +11,12 @@ use parking_lot::{Mutex, RwLock};
 use wellspring_wire::Millis;
 
 use crate::config::Configs;
+use crate::domain::{Domain, Slot};
 use crate::events::{Log, New, Topic};
+use crate::federation::Federation;
 use crate::part::{Health, Part, Problem};
 use crate::services::{Service, Services};
+use crate::tap::Tap;
 
 /// How often health is looked at for the event log.
 const LOOK: Duration = Duration::from_secs(5);
@@ -25,12 +28,14 @@ pub struct Admin(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     parts: RwLock<Vec<Arc<dyn Part>>>,
-    services: RwLock<Option<Arc<dyn Services>>>,
-    config: RwLock<Option<Arc<dyn Configs>>>,
+    services: Slot<dyn Services>,
+    config: Slot<dyn Configs>,
+    tap: Slot<dyn Tap>,
     log: Log,
     listening: AtomicBool,
-    /// What daemons add to the API, below `/api/v1`.
-    mounted: Mutex<Vec<(&'static str, axum::routing::MethodRouter)>>,
+    federation: Federation,
+    /// When strangers were last noted.
+    strangers: Mutex<VecDeque<Millis>>,
     /// Daemon and component: the status last seen, and since when.
     seen: Mutex<HashMap<(String, String), (String, Millis)>>,
 }
@@ -61,21 +66,21 @@ impl Admin {
 
     /// Where services are looked up from now on. The registry's own state goes before a client's view: call it later.
     pub fn show_services(&self, services: impl Services) {
-        *self.0.services.write() = Some(Arc::new(services));
+        self.0.services.set(Arc::new(services));
     }
 
     /// As [`Admin::show_services`], unless somebody has already.
     pub fn offer_services(&self, services: impl Services) {
-        self.0.services.write().get_or_insert_with(|| Arc::new(services));
+        self.0.services.set_if_empty(Arc::new(services));
     }
 
     /// The config server of this process.
     pub fn show_config(&self, config: impl Configs) {
-        *self.0.config.write() = Some(Arc::new(config));
+        self.0.config.set(Arc::new(config));
     }
 
     pub(crate) fn config(&self) -> Option<Arc<dyn Configs>> {
-        self.0.config.read().clone()
+        self.0.config.get()
     }
 
     /// Whether the caller is the one who serves the API: only the first of several daemons does.
@@ -83,15 +88,43 @@ impl Admin {
         !self.0.listening.swap(true, Relaxed)
     }
 
-    /// Adds a route of a daemon's own below `/api/v1`, behind the API's gate. Call it while the daemon is built.
-    pub fn mount(&self, path: &'static str, handler: axum::routing::MethodRouter) {
-        let mut mounted = self.0.mounted.lock();
-        mounted.retain(|(known, _)| *known != path);
-        mounted.push((path, handler));
+    /// The gateway of this process: its live requests.
+    pub fn show_tap(&self, tap: impl Tap) {
+        self.0.tap.set(Arc::new(tap));
     }
 
-    pub(crate) fn mounted(&self) -> Vec<(&'static str, axum::routing::MethodRouter)> {
-        self.0.mounted.lock().clone()
+    pub(crate) fn tap(&self) -> Option<Arc<dyn Tap>> {
+        self.0.tap.get()
+    }
+
+    /// Whether a daemon of this process has it.
+    pub(crate) fn has(&self, domain: Domain) -> bool {
+        match domain {
+            Domain::Registry => false,
+            Domain::Config => self.0.config.is_set(),
+            Domain::Gateway => self.0.tap.is_set(),
+            Domain::Bus => false,
+        }
+    }
+
+    /// Of this process: the daemon that joined first.
+    pub(crate) fn name(&self) -> String {
+        self.0.parts.read().first().map_or_else(|| "wellspring".to_owned(), |part| part.name())
+    }
+
+    pub(crate) fn federation(&self) -> &Federation {
+        &self.0.federation
+    }
+
+    /// Whether one more stranger is worth an event: a few each minute are.
+    pub(crate) fn may_note_stranger(&self) -> bool {
+        let (now, mut noted) = (Millis::now(), self.0.strangers.lock());
+        noted.retain(|at| now.since(*at) < Duration::from_secs(60));
+        let may = noted.len() < 10;
+        if may {
+            noted.push_back(now);
+        }
+        may
     }
 
     pub fn log(&self) -> &Log {
@@ -105,7 +138,7 @@ impl Admin {
 
     /// What is registered, as far as this process knows, by name.
     pub fn services(&self) -> Vec<Service> {
-        let source = self.0.services.read().clone();
+        let source = self.0.services.get();
         let mut services = source.map(|source| source.services()).unwrap_or_default();
         services.sort_by(|a, b| a.name.cmp(&b.name));
         services

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wellspring_wire::Millis;
 
 use crate::Service;
+pub use crate::denied::Denied;
 use crate::schema::view;
 
 /// The config server of this process.
@@ -33,17 +34,6 @@ pub struct Wanted {
     pub label: Option<String>,
     /// Only of histories: commits older than this one.
     pub before: Option<String>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denied {
-    /// No such thing: what kind of thing, and the name that was given.
-    Unknown(&'static str, String),
-    /// The parameter, and what to write.
-    Wrong(&'static str, String),
-    /// It should work and does not.
-    Failed(String),
 }
 
 view! {
@@ -251,7 +241,7 @@ view! {
         commit: Option<String>,
         /// Address of the repository, without credentials; the default repository without one.
         repository: Option<String>,
-        /// Who does it.
+        /// Who does it: whoever is signed in, whatever is written here.
         actor: Option<String>,
         /// Why.
         reason: Option<String>,

@@ -3,18 +3,27 @@
 //! A daemon hands in what it knows ([`Admin::add_part`], [`Admin::show_services`], [`Admin::record`]) and serves
 //! [`api::router`] on a listener of its own; the public ports keep the paths of the originals.
 
+pub mod access;
 mod admin;
 pub mod api;
 pub mod codes;
 pub mod config;
+mod denied;
+mod domain;
 pub mod events;
+mod federation;
 mod listener;
 mod part;
 mod schema;
 mod services;
+mod tap;
 
+pub use access::{Access, Actor, Role};
 pub use admin::Admin;
+pub use denied::Denied;
+pub use domain::Domain;
 pub use events::{Event, Topic};
 pub use listener::Settings;
 pub use part::{Component, Health, Part, Problem};
 pub use services::{Instance, Service, Services};
+pub use tap::Tap;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use wellspring_properties::{Environment, Problem, value};
 
+use crate::access::Access;
 use crate::codes;
 use crate::events::{Limits, Log};
 
@@ -18,6 +19,7 @@ const NEXT_PORTS: u16 = 50;
 struct Raw {
     address: Option<String>,
     token: Option<String>,
+    access_file: Option<PathBuf>,
     events: Events,
 }
 
@@ -46,6 +48,7 @@ pub struct Settings {
     pub address: Option<SocketAddr>,
     /// Wanted as `Authorization: Bearer`.
     pub token: Option<String>,
+    access_file: Option<PathBuf>,
     events_file: Option<PathBuf>,
     limits: Limits,
 }
@@ -59,7 +62,7 @@ impl std::fmt::Debug for Settings {
 impl Settings {
     /// Off unless `wellspring.admin.address` is set.
     pub fn from_env(env: &Environment) -> Result<Self, Problem> {
-        let Raw { address, token, events } = env.bind("wellspring.admin")?;
+        let Raw { address, token, access_file, events } = env.bind("wellspring.admin")?;
         let token = token.filter(|token| !token.is_empty());
         let key = "wellspring.admin.address";
         let address = match address.as_deref().map(str::trim) {
@@ -72,18 +75,34 @@ impl Settings {
                     .hint("127.0.0.1:9770, or off")
             })?),
         };
-        if let Some(address) = address.filter(|address| !address.ip().is_loopback() && token.is_none()) {
-            return Err(Problem::new(
-                codes::ADDRESS,
-                format!("{key} can be reached from other machines, and nothing protects it"),
-            )
-            .at(env.origin(key))
-            .found(address.to_string())
-            .hint("set wellspring.admin.token, or listen on 127.0.0.1:9770"));
-        }
         let bytes = usize::try_from(events.max_size).unwrap_or(usize::MAX);
         let limits = Limits { events: events.max_events.max(1), bytes, age: events.max_age };
-        Ok(Self { address, token, events_file: events.file, limits })
+        Ok(Self { address, token, access_file, events_file: events.file, limits })
+    }
+
+    /// Who may use the API. Refused when other machines reach the address and nobody is asked who he is.
+    pub fn access(&self, env: &Environment) -> Result<Access, Problem> {
+        let access = match &self.access_file {
+            None => Access::new(self.token.clone()),
+            Some(path) => Access::kept_in(self.token.clone(), path).map_err(|error| {
+                let message = format!("{} cannot be used for users and tokens: {error}", path.display());
+                Problem::new(codes::ACCESS_FILE, message)
+                    .at(env.origin("wellspring.admin.access-file"))
+                    .hint("wellspring.admin.access-file: a file that this process wrote, or a path that can be written")
+            })?,
+        };
+        match self.address {
+            Some(address) if !address.ip().is_loopback() && access.is_open() => {
+                let key = "wellspring.admin.address";
+                let message = format!("{key} can be reached from other machines, and nothing protects it");
+                let hint = "set wellspring.admin.token, or listen on 127.0.0.1:9770";
+                Err(Problem::new(codes::ADDRESS, message)
+                    .at(env.origin(key))
+                    .found(address.to_string())
+                    .hint(hint))
+            }
+            _ => Ok(access),
+        }
     }
 
     /// The event log that the settings describe.
@@ -121,9 +140,12 @@ mod tests {
     use super::*;
     use wellspring_properties::PropertySource;
 
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(vec![PropertySource::of_pairs("test", pairs.iter().copied())], Vec::new())
+    }
+
     fn settings(pairs: &[(&str, &str)]) -> Result<Settings, Problem> {
-        let source = PropertySource::of_pairs("test", pairs.iter().copied());
-        Settings::from_env(&Environment::new(vec![source], Vec::new()))
+        Settings::from_env(&environment(pairs))
     }
 
     #[test]
@@ -148,8 +170,16 @@ mod tests {
     #[test]
     fn nothing_but_loopback_without_a_token() {
         let open = ("wellspring.admin.address", "0.0.0.0:9770");
-        assert_eq!(settings(&[open]).unwrap_err().code, codes::ADDRESS);
-        assert!(settings(&[open, ("wellspring.admin.token", "s3cret")]).is_ok());
+        let access = |pairs: &[(&str, &str)]| settings(pairs).unwrap().access(&environment(pairs));
+        assert_eq!(access(&[open]).unwrap_err().code, codes::ADDRESS);
+        assert!(access(&[open, ("wellspring.admin.token", "s3cret")]).is_ok());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("access.json").display().to_string();
+        let kept = ("wellspring.admin.access-file", file.as_str());
+        assert_eq!(access(&[open, kept]).unwrap_err().code, codes::ADDRESS, "nobody is in it");
+        assert!(access(&[kept]).is_ok());
+        std::fs::write(&file, "[").unwrap();
+        assert_eq!(access(&[kept]).unwrap_err().code, codes::ACCESS_FILE);
     }
 
     #[test]

@@ -33,6 +33,8 @@ macro_rules! plain {
 plain! {
     String => {"type": "string"};
     bool => {"type": "boolean"};
+    f64 => {"type": "number"};
+    i64 => {"type": "integer"};
     u16 => {"type": "integer"};
     u64 => {"type": "integer"};
     usize => {"type": "integer"};

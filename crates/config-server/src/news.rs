@@ -53,13 +53,6 @@ impl News {
     pub(crate) fn fresh(&self, uri: &str) {
         self.admin.record(self.about("fresh", uri, "").text("answers again"));
     }
-
-    pub(crate) fn pinned(&self, pin: &wellspring_daemon::admin::config::Pin, free: bool, actor: &str) {
-        let (kind, verb) = if free { ("unpinned", "set free from") } else { ("pinned", "held at") };
-        let text = format!("{} {verb} {}", pin.label, brief(&pin.commit));
-        let event = self.about(kind, &pin.repository, &pin.label).text(text).by(actor);
-        self.admin.record(event.data(json!({"commit": pin.commit, "reason": pin.reason})));
-    }
 }
 
 /// As much of a commit id as people read.

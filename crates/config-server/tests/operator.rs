@@ -40,11 +40,12 @@ impl Operated {
     }
 
     async fn pin(&self, order: Value) -> http1::Reply {
-        self.send(http1::Request::new("POST", "/api/v1/config/pins").json(&order)).await
+        self.send(http1::Request::new("POST", "/api/v1/config/pins").header("x-wellspring", "1").json(&order))
+            .await
     }
 
     async fn events(&self, kind: &str) -> Vec<Value> {
-        let events = self.ask("events?topics=config").await;
+        let events = self.ask("events?topics=config,admin").await;
         let events = events["items"].as_array().unwrap().clone();
         events.into_iter().filter(|event| event["kind"] == kind).collect()
     }
@@ -175,7 +176,7 @@ async fn a_pinned_label_is_rolled_back_without_a_push_and_stays_so() {
     let server = Operated::start(&properties).await;
     let second = repository.put("application.yml", "a: second\n").unwrap();
     assert_eq!(server.server.value("/x/default", "a").await, "second");
-    let order = json!({"commit": "main~1", "actor": "ada", "reason": "second breaks orders"});
+    let order = json!({"commit": "main~1", "actor": "somebody else", "reason": "second breaks orders"});
     let pin = server.pin(order).await;
     assert_eq!(pin.status, 200, "{}", pin.text());
     let pin = pin.json();
@@ -196,19 +197,23 @@ async fn a_pinned_label_is_rolled_back_without_a_push_and_stays_so() {
     let drift = server.ask("config/drift?application=x").await;
     assert_eq!(drift["items"][0]["served"], first, "{drift}");
     let history = server.ask("config/history").await;
-    assert_eq!((&history["served"], &history["pin"]["actor"]), (&json!(first), &json!("ada")));
+    assert_eq!((&history["served"], &history["pin"]["actor"]), (&json!(first), &json!("local")));
     assert_eq!(history["items"][0]["id"], third);
     let event = server.events("pinned").await.remove(0);
-    assert_eq!((&event["actor"], &event["data"]["reason"]), (&json!("ada"), &json!("second breaks orders")));
+    assert_eq!(
+        (&event["actor"], &event["data"]["reason"]),
+        (&json!("local"), &json!("second breaks orders"))
+    );
     // A restart does not undo it.
     drop(server);
     let server = Operated::start(&properties).await;
     assert_eq!(server.server.value("/x/default", "a").await, "first");
-    assert_eq!(server.ask("config/pins").await["items"][0]["actor"], "ada");
-    let free = http1::Request::new("DELETE", "/api/v1/config/pins/main?actor=bob");
+    assert_eq!(server.ask("config/pins").await["items"][0]["actor"], "local");
+    let free =
+        http1::Request::new("DELETE", "/api/v1/config/pins/main?reason=fixed").header("x-wellspring", "1");
     assert_eq!(server.send(free.clone()).await.status, 200);
     assert_eq!(server.server.value("/x/default", "a").await, "third");
-    assert_eq!(server.events("unpinned").await[0]["actor"], "bob");
+    assert_eq!(server.events("unpinned").await[0]["data"]["reason"], "fixed");
     assert_eq!(server.send(free).await.status, 404, "nothing is held any more");
     for (order, status) in [
         (json!({"commit": "nope"}), 404),

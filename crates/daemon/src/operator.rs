@@ -54,7 +54,8 @@ pub(crate) fn serve(
     if settings.address.is_none() || !context.admin.claim_listener() {
         return Ok(None);
     }
-    let router = api::router(context.admin.clone(), settings.token.clone(), context.tasks.draining());
+    let access = settings.access(&context.env)?;
+    let router = api::router(context.admin.clone(), access.clone(), context.tasks.draining());
     let front = front.clone().at(String::new()).serving(router.into());
     let mut refused = None;
     for address in settings.candidates() {
@@ -62,6 +63,12 @@ pub(crate) fn serve(
         match serve::bind(Some(address.ip()), address.port(), BACKLOG, "the admin API", key) {
             Ok(bound) => {
                 info!(address = %bound.1, "admin API");
+                if let Some(key) = access.one_time_key() {
+                    info!(
+                        "nobody can sign in yet: http://{}/#key={key} makes the first administrator",
+                        bound.1
+                    );
+                }
                 context.tasks.spawn(context.admin.clone().watch());
                 return Ok(Some(serve::started(Serving::start(
                     bound,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use wellspring_daemon::admin::{Denied, Tap};
 use wellspring_daemon::{App, Context, Service};
 
 use crate::actuator;
@@ -34,7 +36,7 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
     refresh.start()?;
     cx.actuator.add(actuator::endpoint(&refresh)).context("actuator endpoint gateway")?;
     breakers::mount(&cx, &platform)?;
-    mount_tap(&cx, &platform);
+    cx.admin.show_tap(Taps(Arc::clone(&platform)));
     follow_settings(&cx, &refresh);
     follow_discovery(&cx, &refresh);
     if !pulled {
@@ -108,20 +110,18 @@ async fn pull_later(refresh: Arc<Refresh>) {
 }
 
 /// `GET /api/v1/tap` on the admin listener: live requests as server-sent events.
-fn mount_tap(cx: &Context, platform: &Arc<Platform>) {
-    let (platform, stopping) = (Arc::clone(platform), cx.tasks.draining());
-    let handler = move |query: axum::extract::Query<Vec<(String, String)>>| {
-        let answer = match Wanted::read(&query.0) {
-            Ok(wanted) => platform.watch.tap.answer(wanted, stopping.clone()),
-            Err(message) => {
-                let mut refused = axum::response::Response::new(axum::body::Body::from(message + "\n"));
-                *refused.status_mut() = http::StatusCode::BAD_REQUEST;
-                refused
-            }
-        };
-        std::future::ready(answer)
-    };
-    cx.admin.mount("/tap", axum::routing::get(handler));
+struct Taps(Arc<Platform>);
+
+impl Tap for Taps {
+    fn follow(&self, query: &str, stopping: CancellationToken) -> Result<axum::response::Response, Denied> {
+        let uri = http::Uri::try_from(format!("/?{query}")).unwrap_or_default();
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri);
+        let mut pairs = pairs.map_err(|error| Denied::Wrong("query", error.to_string()))?.0;
+        // Which daemon was meant has been decided.
+        pairs.retain(|(name, _)| name != "daemon");
+        let wanted = Wanted::read(&pairs).map_err(|message| Denied::Wrong("query", message))?;
+        Ok(self.0.watch.tap.answer(wanted, stopping))
+    }
 }
 
 fn sweep(cx: &Context, platform: &Arc<Platform>) {

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{self, Path};
+use axum::extract;
 
 use super::State;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
-use super::routes::Routes;
+use super::routes::{Parameter, Routes, Scope, at};
+use super::write::{Done, Nothing, Order};
+use crate::access::{Actor, Role};
 use crate::config::{
-    ConfigClient, ConfigRepository, Configs, Denied, Diff, Effective, History, Pin, PinOrder, Wanted,
+    ConfigClient, ConfigRepository, Configs, Diff, Effective, History, Pin, PinOrder, Wanted,
 };
+use crate::domain::Domain;
 use crate::schema::view;
 
 view! {
@@ -44,70 +47,51 @@ view! {
     }
 }
 
-const APPLICATION: (&str, &str, &str) = ("application", "string", "name, or a comma list of names");
-const PROFILE: (&str, &str, &str) = ("profile", "string", "profiles, `default` without");
-const LABEL: (&str, &str, &str) = ("label", "string", "branch, tag or commit; the default label without");
+const APPLICATION: Parameter = ("application", "string", "name, or a comma list of names");
+const PROFILE: Parameter = ("profile", "string", "profiles, `default` without");
+const LABEL: Parameter = ("label", "string", "branch, tag or commit; the default label without");
 
 pub(super) fn mount(routes: &mut Routes) {
+    let config = |path, summary| at(path, summary).domain(Domain::Config);
+    let drift_of = config("/config/drift", "Which commit each client has, joined with the registry");
+    let drift_of = drift_of.scope(Scope::Listed);
     routes.get::<Drift, _, _>(
-        "/config/drift",
-        "Which commit each client has, joined with the registry",
-        &[APPLICATION, ("state", "string", "current, behind, never or unknown")],
+        drift_of.query(&[APPLICATION, ("state", "string", "current, behind, never or unknown")]),
         drift,
     );
+    let history_of =
+        config("/config/history", "Commits of a label; with an application those that change its files");
     routes.get::<History, _, _>(
-        "/config/history",
-        "Commits of a label; with an application those that change its files",
-        &[
+        history_of.scope(Scope::Query("application")).query(&[
             APPLICATION,
             PROFILE,
             LABEL,
             ("before", "string", "the `next` of the page before"),
             ("limit", "integer", "1 to 1000, 100 without"),
-        ],
+        ]),
         history,
     );
+    let diff_of = config("/config/diff", "Effective values that differ between two commits");
     routes.get::<Diff, _, _>(
-        "/config/diff",
-        "Effective values that differ between two commits",
-        &[
+        diff_of.scope(Scope::Query("application")).query(&[
             APPLICATION,
             PROFILE,
             ("from", "string", "label before"),
             ("to", "string", "label after; the default label without"),
-        ],
+        ]),
         diff,
     );
-    routes.get::<Effective, _, _>(
-        "/config/environment",
-        "Effective values, secrets masked",
-        &[APPLICATION, PROFILE, LABEL],
-        effective,
-    );
-    routes.get::<Repositories, _, _>(
-        "/config/repositories",
-        "Repositories, how fresh they are, what was refused",
-        &[],
-        repositories,
-    );
-    routes.get::<Pins, _, _>("/config/pins", "Labels held at a commit", &[], pins);
-    routes.post::<PinOrder, Pin, _, _>("/config/pins", "Hold a label at a commit", pin);
-    routes.delete::<Pin, _, _>(
-        "/config/pins/{label}",
-        "Let a label follow its branch again; `/` in it is `%2F`",
-        &[("repository", "string", "the default one without"), ("actor", "string", "who does it")],
-        unpin,
-    );
-}
-
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Unknown(what, name) => Self::unknown(what, &name),
-            Denied::Wrong(parameter, hint) => Self::parameter(parameter, &hint),
-            Denied::Failed(cause) => Self::failed(&cause),
-        }
-    }
+    let effective_of = config("/config/environment", "Effective values, secrets masked");
+    let effective_of = effective_of.scope(Scope::Query("application"));
+    routes.get::<Effective, _, _>(effective_of.query(&[APPLICATION, PROFILE, LABEL]), effective);
+    let all = config("/config/repositories", "Repositories, how fresh they are, what was refused");
+    routes.get::<Repositories, _, _>(all, repositories);
+    routes.get::<Pins, _, _>(config("/config/pins", "Labels held at a commit"), pins);
+    let hold = config("/config/pins", "Hold a label at a commit").role(Role::Operator);
+    routes.post::<PinOrder, Pin, _, _>(hold.done_by("config", "config pin"), pin);
+    let free = config("/config/pins/{label}", "Let a label follow its branch again; `/` in it is `%2F`");
+    let free = free.role(Role::Operator).query(&[("repository", "string", "the default one without")]);
+    routes.delete::<Pin, _, _>(free.done_by("config", "config unpin"), unpin);
 }
 
 fn server(state: &State) -> Result<Arc<dyn Configs>, Refusal> {
@@ -128,8 +112,13 @@ fn needed(query: &Query, name: &'static str, hint: &str) -> Result<String, Refus
     paging::text(query, name).map(str::to_owned).ok_or_else(|| Refusal::parameter(name, hint))
 }
 
-async fn drift(extract::State(state): extract::State<State>, query: Query) -> Result<Json<Drift>, Refusal> {
+async fn drift(
+    extract::State(state): extract::State<State>,
+    actor: Actor,
+    query: Query,
+) -> Result<Json<Drift>, Refusal> {
     let mut items = server(&state)?.drift(state.admin.services()).await?;
+    items.retain(|one| actor.reaches(&one.application));
     let count = |state: &str| items.iter().filter(|one| one.state == state).count();
     let (current, behind, never) = (count("current"), count("behind"), count("never"));
     if let Some(name) = paging::text(&query, "application") {
@@ -172,24 +161,36 @@ async fn pins(extract::State(state): extract::State<State>) -> Result<Json<Pins>
     Ok(Json(Pins { items: server(&state)?.pins() }))
 }
 
-async fn pin(
-    extract::State(state): extract::State<State>,
-    Json(order): Json<PinOrder>,
-) -> Result<Json<Pin>, Refusal> {
-    Ok(Json(server(&state)?.pin(order).await?))
+async fn pin(state: State, order: Order<PinOrder>) -> Result<Done<Pin>, Refusal> {
+    let mut wanted = order.body;
+    (wanted.actor, wanted.reason) = (Some(order.actor.name), order.reason);
+    let server = server(&state)?;
+    let before = held(&*server, wanted.label.as_deref(), wanted.repository.as_deref());
+    let pin = server.pin(wanted).await?;
+    let text = format!("{} is held at {}", pin.label, pin.commit);
+    let subject = format!("{} {}", pin.repository, pin.label);
+    let commit = pin.commit.clone();
+    Ok(Done::new(pin, "pinned", state.admin.name(), subject).text(text).change(before, commit))
 }
 
-async fn unpin(
-    extract::State(state): extract::State<State>,
-    Path(label): Path<String>,
-    query: Query,
-) -> Result<Json<Pin>, Refusal> {
-    let text = |name| paging::text(&query, name).map(str::to_owned);
-    let order = PinOrder {
-        label: Some(label),
-        repository: text("repository"),
-        actor: text("actor"),
+async fn unpin(state: State, order: Order<Nothing>) -> Result<Done<Pin>, Refusal> {
+    let wanted = PinOrder {
+        label: Some(order.named("label")),
+        repository: order.query.get("repository").cloned().filter(|text| !text.is_empty()),
+        actor: Some(order.actor.name),
+        reason: order.reason,
         ..PinOrder::default()
     };
-    Ok(Json(server(&state)?.unpin(order).await?))
+    let pin = server(&state)?.unpin(wanted).await?;
+    let text = format!("{} follows its branch again", pin.label);
+    let (subject, commit) = (format!("{} {}", pin.repository, pin.label), pin.commit.clone());
+    Ok(Done::new(pin, "unpinned", state.admin.name(), subject).text(text).change(commit, ()))
+}
+
+/// What a label is held at now.
+fn held(server: &dyn Configs, label: Option<&str>, repository: Option<&str>) -> Option<String> {
+    let fits = |pin: &Pin| {
+        Some(pin.label.as_str()) == label && repository.is_none_or(|wanted| wanted == pin.repository)
+    };
+    server.pins().into_iter().find(fits).map(|pin| pin.commit)
 }

@@ -2,11 +2,16 @@
 
 use axum::Json;
 use axum::extract::{self, Path};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use wellspring_wire::Millis;
 
 use super::State;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
-use super::routes::Routes;
+use super::routes::{Parameter, Routes, Scope, at};
+use crate::access::Actor;
 use crate::events::{self, Event, Topic};
 use crate::schema::view;
 
@@ -21,23 +26,22 @@ view! {
 }
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.get::<EventPage, _, _>(
-        "/events",
-        "What happened, newest first",
-        &[
-            (
-                "topics",
-                "string",
-                "comma-separated: registry, config, routes, bus, breakers, health, daemon, admin",
-            ),
-            ("q", "string", "part of a subject, a text, a kind, a daemon or an actor"),
-            ("cursor", "string", "from the page before"),
-            ("limit", "integer", "1 to 1000, 100 without"),
-        ],
-        list,
-    );
-    routes.get::<Event, _, _>("/events/{id}", "One event", &[], one);
+    let list = at("/events", "What happened, newest first").scope(Scope::Listed).query(QUERY);
+    routes.get::<EventPage, _, _>(list, listed);
+    routes.get::<Event, _, _>(at("/events/{id}", "One event").scope(Scope::Listed), one);
 }
+
+const QUERY: &[Parameter] = &[
+    ("topics", "string", "comma-separated: registry, config, routes, bus, breakers, health, daemon, admin"),
+    ("q", "string", "part of a subject, a text, a kind, a daemon or an actor"),
+    ("actor", "string", "who did it"),
+    ("application", "string", "what it is about"),
+    ("from", "integer", "not before: milliseconds since 1970"),
+    ("to", "integer", "not after: milliseconds since 1970"),
+    ("format", "string", "ndjson: one event per line, for keeping; limit 1 to 1000 as well"),
+    ("cursor", "string", "from the page before"),
+    ("limit", "integer", "1 to 1000, 100 without"),
+];
 
 /// The topics of `?topics=a,b`; empty means all.
 pub(super) fn topics(query: &Query) -> Result<Vec<Topic>, Refusal> {
@@ -50,27 +54,63 @@ pub(super) fn topics(query: &Query) -> Result<Vec<Topic>, Refusal> {
     names.split(',').filter(|name| !name.is_empty()).map(parse).collect()
 }
 
-async fn list(
+async fn listed(
     extract::State(state): extract::State<State>,
+    actor: Actor,
     query: Query,
-) -> Result<Json<EventPage>, Refusal> {
-    let before = paging::text(&query, "cursor").map(str::parse).transpose();
-    let wanted = events::Query {
-        before: before.map_err(|_| Refusal::parameter("cursor", "the `next` of the page before"))?,
-        topics: topics(&query)?,
-        text: paging::text(&query, "q").map(str::to_owned),
-    };
+) -> Result<Response, Refusal> {
+    let wanted = wanted(&query, actor)?;
     let (page, next) = state.admin.log().page(&wanted, paging::limit(&query)?);
-    Ok(Json(EventPage {
+    let page = EventPage {
         items: page.iter().map(|event| Event::clone(event)).collect(),
         next: next.map(|id| id.to_string()),
-    }))
+    };
+    match paging::text(&query, "format") {
+        None | Some("json") => Ok(Json(page).into_response()),
+        Some("ndjson") => Ok(lines(&page)),
+        Some(_) => Err(Refusal::parameter("format", "json or ndjson")),
+    }
+}
+
+fn wanted(query: &Query, actor: Actor) -> Result<events::Query, Refusal> {
+    let text = |name| paging::text(query, name).map(str::to_owned);
+    let millis = |name: &'static str| {
+        let given = paging::text(query, name).map(|text| text.parse().map(Millis)).transpose();
+        given.map_err(|_| Refusal::parameter(name, "milliseconds since 1970"))
+    };
+    let before = paging::text(query, "cursor").map(str::parse).transpose();
+    Ok(events::Query {
+        before: before.map_err(|_| Refusal::parameter("cursor", "the `next` of the page before"))?,
+        topics: topics(query)?,
+        text: text("q"),
+        actor: text("actor"),
+        application: text("application"),
+        from: millis("from")?,
+        to: millis("to")?,
+        reach: Some(actor),
+    })
+}
+
+/// One event per line; where the rest begins is said in a header.
+fn lines(page: &EventPage) -> Response {
+    let mut text = String::new();
+    for event in &page.items {
+        text.push_str(&serde_json::to_string(event).unwrap_or_default());
+        text.push('\n');
+    }
+    let mut response = ([(CONTENT_TYPE, "application/x-ndjson")], text).into_response();
+    if let Some(next) = page.next.as_ref().and_then(|next| HeaderValue::try_from(next).ok()) {
+        response.headers_mut().insert("x-next-cursor", next);
+    }
+    response
 }
 
 async fn one(
     extract::State(state): extract::State<State>,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Json<Event>, Refusal> {
     let found = id.parse().ok().and_then(|id| state.admin.log().find(id));
+    let found = found.filter(|event| event.application.as_deref().is_none_or(|name| actor.reaches(name)));
     found.map(|event| Json(Event::clone(&event))).ok_or_else(|| Refusal::unknown("event", &id))
 }

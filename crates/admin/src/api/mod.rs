@@ -1,56 +1,74 @@
-//! `/api/v1`: one table of routes makes both the router and the OpenAPI file.
+//! `/api/v1`: one table of routes makes the router, the gate before each route, and the OpenAPI file.
 
-mod access;
 mod config;
 mod events;
+mod gate;
 mod openapi;
 mod overview;
 mod paging;
 mod refusal;
 mod routes;
 mod services;
+mod session;
 mod stream;
+mod tap;
+mod users;
+mod write;
 
 use axum::Router;
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::Admin;
+use crate::access::Access;
+use gate::Gate;
 use refusal::Refusal;
-use routes::Routes;
+use routes::{At, Routes, at};
 
 /// What the handlers get.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) admin: Admin,
+    pub(crate) access: Access,
     /// Streams end when it is cancelled.
     pub(crate) stopping: tokio_util::sync::CancellationToken,
 }
 
-/// The whole API. `token`: what callers must show; without one only names of this machine are answered.
-pub fn router(admin: Admin, token: Option<String>, stopping: tokio_util::sync::CancellationToken) -> Router {
-    let routes = table();
+const DESCRIPTION: At = at("/openapi.json", "This description");
+
+/// The whole API, for those whom `access` knows.
+pub fn router(admin: Admin, access: Access, stopping: tokio_util::sync::CancellationToken) -> Router {
+    let state = State { admin, access, stopping };
+    let mut routes = table();
     let description = openapi::document(&routes);
+    routes.get::<Value, _, _>(DESCRIPTION, move || std::future::ready(axum::Json(description.clone())));
     let mut router = Router::new();
-    for (path, handler) in admin.mounted() {
-        router = router.route(&format!("/api/v1{path}"), handler.with_state(()));
-    }
     for route in routes.list {
-        router = router.route(&format!("/api/v1{}", route.path), route.handler);
+        let gate = Gate { state: state.clone(), at: route.at, write: route.write };
+        let handler = route.handler.layer(from_fn_with_state(gate, gate::check));
+        router = router.route(&format!("/api/v1{}", route.at.path), handler);
     }
     router
-        .route("/api/v1/openapi.json", get(move || std::future::ready(axum::Json(description.clone()))))
         .fallback(|uri: http::Uri| async move { Refusal::unknown("path", uri.path()) })
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
-        .layer(axum::middleware::from_fn_with_state(access::Gate::new(token), access::check))
-        .with_state(State { admin, stopping })
+        .with_state(state)
+}
+
+/// The OpenAPI file.
+#[must_use]
+pub fn description() -> Value {
+    openapi::document(&table())
 }
 
 fn table() -> Routes {
     let mut routes = Routes::default();
     overview::mount(&mut routes);
+    session::mount(&mut routes);
+    users::mount(&mut routes);
     services::mount(&mut routes);
     config::mount(&mut routes);
+    tap::mount(&mut routes);
     events::mount(&mut routes);
     stream::mount(&mut routes);
     routes

@@ -5,7 +5,7 @@ use axum::extract::{self, Path};
 
 use super::State;
 use super::refusal::Refusal;
-use super::routes::Routes;
+use super::routes::{Routes, at};
 use crate::events::{Event, Query};
 use crate::part::{Health, Problem};
 use crate::schema::view;
@@ -57,10 +57,10 @@ view! {
 }
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.get::<Overview, _, _>("/overview", "Everything at a glance", &[], overview);
-    routes.get::<Daemons, _, _>("/daemons", "Health of each daemon of this process", &[], daemons);
-    routes.get::<Health, _, _>("/daemons/{name}", "Health of one daemon", &[], daemon);
-    routes.get::<Problems, _, _>("/problems", "What is not as it should be, and since when", &[], problems);
+    routes.get::<Overview, _, _>(at("/overview", "Everything at a glance"), overview);
+    routes.get::<Daemons, _, _>(at("/daemons", "Health of each daemon"), daemons);
+    routes.get::<Health, _, _>(at("/daemons/{name}", "Health of one daemon"), daemon);
+    routes.get::<Problems, _, _>(at("/problems", "What is not as it should be, and since when"), problems);
 }
 
 async fn overview(extract::State(state): extract::State<State>) -> Json<Overview> {

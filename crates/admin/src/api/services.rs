@@ -6,7 +6,8 @@ use axum::extract::{self, Path};
 use super::State;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
-use super::routes::Routes;
+use super::routes::{Routes, Scope, at};
+use crate::access::Actor;
 use crate::schema::view;
 use crate::services::{Instance, Service};
 
@@ -21,35 +22,46 @@ view! {
 }
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.get::<ServicePage, _, _>(
-        "/services",
-        "Registered services with their instances",
-        &[
-            ("q", "string", "part of a name, an instance id, a host or a status"),
-            ("cursor", "string", "from the page before"),
-            ("limit", "integer", "1 to 1000, 100 without"),
-        ],
-        list,
-    );
-    routes.get::<Service, _, _>("/services/{name}", "One service", &[], one);
-    routes.get::<Instance, _, _>("/services/{name}/instances/{id}", "One instance", &[], instance);
+    let list = at("/services", "Registered services with their instances").scope(Scope::Listed).query(&[
+        ("q", "string", "part of a name, an instance id, a host or a status"),
+        ("status", "string", "services with an instance that has it"),
+        ("instances", "boolean", "false: without the instances"),
+        ("cursor", "string", "from the page before"),
+        ("limit", "integer", "1 to 1000, 100 without"),
+    ]);
+    routes.get::<ServicePage, _, _>(list, listed);
+    let one_service = at("/services/{name}", "One service").scope(Scope::Path("name"));
+    routes.get::<Service, _, _>(one_service, one);
+    let one_instance = at("/services/{name}/instances/{id}", "One instance").scope(Scope::Path("name"));
+    routes.get::<Instance, _, _>(one_instance, instance);
 }
 
-async fn list(
+async fn listed(
     extract::State(state): extract::State<State>,
+    actor: Actor,
     query: Query,
 ) -> Result<Json<ServicePage>, Refusal> {
     let limit = paging::limit(&query)?;
     let wanted = paging::text(&query, "q").map(str::to_lowercase);
     let after = paging::text(&query, "cursor").unwrap_or_default();
+    let status = paging::text(&query, "status");
     let mut fitting = state
         .admin
         .services()
         .into_iter()
         .filter(|service| after.is_empty() || service.name.as_str() > after)
+        .filter(|service| actor.reaches(&service.name))
+        .filter(|service| {
+            status.is_none_or(|status| {
+                service.instances.iter().any(|one| one.status.eq_ignore_ascii_case(status))
+            })
+        })
         .filter(|service| wanted.as_deref().is_none_or(|wanted| fits(service, wanted)));
-    let items: Vec<_> = fitting.by_ref().take(limit).collect();
+    let mut items: Vec<_> = fitting.by_ref().take(limit).collect();
     let next = items.last().map(|service| service.name.clone()).filter(|_| fitting.next().is_some());
+    if paging::text(&query, "instances") == Some("false") {
+        items.iter_mut().for_each(|service| service.instances.clear());
+    }
     Ok(Json(ServicePage { items, next }))
 }
 

@@ -17,30 +17,30 @@ use super::State;
 use super::events::topics;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
-use super::routes::Routes;
+use super::routes::{Routes, Scope, at};
+use crate::access::Actor;
 use crate::events::{self, Event};
 
 /// A comment this often tells both sides that the connection lives.
 const ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn mount(routes: &mut Routes) {
-    routes.stream::<Event, _, _>(
-        "/stream",
-        "Events as they happen; Last-Event-ID resumes, an event named reset means: load anew",
-        &[
-            ("topics", "string", "comma-separated, all without"),
-            ("last", "integer", "as Last-Event-ID, for clients that cannot send it"),
-        ],
-        follow,
-    );
+    let stream =
+        at("/stream", "Events as they happen; Last-Event-ID resumes, an event named reset means: load anew");
+    let stream = stream.scope(Scope::Listed).query(&[
+        ("topics", "string", "comma-separated, all without"),
+        ("last", "integer", "as Last-Event-ID, for clients that cannot send it"),
+    ]);
+    routes.stream::<Event, _, _>(stream, follow);
 }
 
 async fn follow(
     extract::State(state): extract::State<State>,
+    actor: Actor,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Refusal> {
-    let wanted = events::Query { topics: topics(&query)?, ..events::Query::default() };
+    let wanted = events::Query { topics: topics(&query)?, reach: Some(actor), ..events::Query::default() };
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let last = header.or_else(|| paging::text(&query, "last")).map(str::parse::<u64>).transpose();
     let last = last.map_err(|_| Refusal::parameter("last", "the id of the last event seen"))?;

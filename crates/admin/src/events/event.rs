@@ -74,6 +74,8 @@ view! {
         daemon: String,
         /// Whom or what it concerns: an instance, a key, a route.
         subject: String,
+        /// The application that it is about, when it is about one.
+        application: Option<String>,
         /// In words.
         text: String,
         /// Who did it, when somebody did.
@@ -90,6 +92,7 @@ pub struct New {
     pub(super) kind: String,
     pub(super) daemon: String,
     pub(super) subject: String,
+    pub(super) application: Option<String>,
     pub(super) text: String,
     pub(super) actor: Option<String>,
     pub(super) data: Option<Value>,
@@ -102,6 +105,7 @@ impl New {
             kind: kind.to_owned(),
             daemon: daemon.to_owned(),
             subject: subject.to_owned(),
+            application: None,
             text: String::new(),
             actor: None,
             data: None,
@@ -120,6 +124,13 @@ impl New {
         self
     }
 
+    /// Those who may reach some applications only see what is about these, and about none.
+    #[must_use]
+    pub fn of_application(mut self, name: impl Into<String>) -> Self {
+        self.application = Some(name.into());
+        self
+    }
+
     /// No secrets: everybody who may look sees it.
     #[must_use]
     pub fn data(mut self, data: impl Into<Value>) -> Self {
@@ -128,7 +139,7 @@ impl New {
     }
 
     pub(super) fn at(self, id: u64, at: Millis) -> Event {
-        let Self { topic, kind, daemon, subject, text, actor, data } = self;
-        Event { id, at, topic, kind, daemon, subject, text, actor, data }
+        let Self { topic, kind, daemon, subject, application, text, actor, data } = self;
+        Event { id, at, topic, kind, daemon, subject, application, text, actor, data }
     }
 }

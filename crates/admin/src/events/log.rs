@@ -16,6 +16,7 @@ use tracing::warn;
 use wellspring_wire::Millis;
 
 use super::{Event, New, Topic};
+use crate::access::Actor;
 
 /// Streams that fall further behind than this read from the log again.
 const LIVE: usize = 1024;
@@ -44,6 +45,14 @@ pub struct Query {
     pub topics: Vec<Topic>,
     /// In subject, text, kind, daemon or actor; any case.
     pub text: Option<String>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// What it is about.
+    pub application: Option<String>,
+    pub from: Option<Millis>,
+    pub to: Option<Millis>,
+    /// Only what this one may see.
+    pub reach: Option<Actor>,
 }
 
 /// A stream taken up again.
@@ -177,7 +186,18 @@ impl Log {
 impl Query {
     pub fn admits(&self, event: &Event) -> bool {
         let topic = self.topics.is_empty() || self.topics.contains(&event.topic);
+        let is = |wanted: &Option<String>, found: &Option<String>| {
+            let wanted = wanted.as_deref();
+            wanted
+                .is_none_or(|wanted| found.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(wanted)))
+        };
+        let reached = |actor: &Actor| event.application.as_deref().is_none_or(|name| actor.reaches(name));
         topic
+            && is(&self.actor, &event.actor)
+            && is(&self.application, &event.application)
+            && self.from.is_none_or(|from| event.at >= from)
+            && self.to.is_none_or(|to| event.at <= to)
+            && self.reach.as_ref().is_none_or(reached)
             && self.text.as_deref().is_none_or(|text| {
                 let text = text.to_lowercase();
                 let actor = event.actor.as_deref().unwrap_or_default();

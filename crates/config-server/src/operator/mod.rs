@@ -90,7 +90,7 @@ impl Operator {
         let (id, pin) = self.meant(&order).await?;
         self.pins.hold(id, &pin).map_err(|error| Denied::Failed(format!("pin cannot be kept: {error}")))?;
         let shown = self.shown(pin);
-        self.news.pinned(&shown, false, &shown.actor);
+
         self.news.ring();
         Ok(shown)
     }
@@ -105,7 +105,7 @@ impl Operator {
         let released = self.pins.release(&held.repository, &held.label);
         let released = released.map_err(|error| Denied::Failed(format!("pins cannot be kept: {error}")))?;
         let shown = self.shown(released.unwrap_or(held));
-        self.news.pinned(&shown, true, &actor(order));
+
         self.news.ring();
         Ok(shown)
     }

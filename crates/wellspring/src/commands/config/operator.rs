@@ -268,8 +268,8 @@ async fn answer(api: &Api, call: Call) -> Result<Value, String> {
     let client = client::client(client::Options::default()).map_err(|error| error.to_string())?;
     let request = match call.method {
         Method::Get => client.get(url),
-        Method::Post => client.post(url),
-        Method::Delete => client.delete(url),
+        Method::Post => client.post(url).header("x-wellspring", "1"),
+        Method::Delete => client.delete(url).header("x-wellspring", "1"),
     };
     let request = match call.body {
         Some(body) => request.json(&body),
