@@ -45,11 +45,6 @@ pub const CODES: &[Code] = &[
         "host-key and host-key-algorithm of a repository belong together.",
     ),
     code(
-        "WS-1430",
-        "Redis settings cannot be used",
-        "spring.data.redis of the redis backend: host, port, username, password, database and url are read, TLS too; sentinels and clusters are not offered.",
-    ),
-    code(
         "WS-1431",
         "database settings cannot be used",
         "The jdbc backend takes spring.datasource.url, a jdbc:postgresql://, jdbc:mysql:// or jdbc:mariadb:// address, with username and password. The message says which part it cannot use.",

@@ -27,7 +27,6 @@ pub mod problem;
 pub mod proxy;
 pub mod query;
 pub mod rate_limit;
-pub mod redis;
 pub mod replay;
 pub mod reply;
 pub mod resilience;

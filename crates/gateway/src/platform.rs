@@ -3,19 +3,23 @@
 //! A route set is replaced many times; nothing here is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use wellspring_lb_client::{Balancer, Client};
 use wellspring_properties::{Environment, Problem};
+use wellspring_redis::Redis;
 use wellspring_telemetry::Meters;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rate_limit::local::Local;
-use crate::redis::Redis;
 use crate::resilience::Breakers;
 use crate::upstream::Upstreams;
 use crate::watch::Watch;
+
+/// How long a request waits for Redis, unless the settings say; the original waits a minute.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Shared by reference.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ impl Platform {
         let mut redis = self.redis.lock();
         match &*redis {
             Some(known) => Ok(known.clone()),
-            None => Ok(redis.insert(Redis::read(env)?).clone()),
+            None => Ok(redis.insert(Redis::read(env, PATIENCE)?).clone()),
         }
     }
 }

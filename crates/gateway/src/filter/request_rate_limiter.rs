@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use wellspring_properties::Problem;
+use wellspring_redis::{Address, Redis};
 use wellspring_telemetry::{Counter, names};
 
 use super::chain::Next;
@@ -16,7 +17,6 @@ use crate::exchange::Exchange;
 use crate::rate_limit::key::KeyResolver;
 use crate::rate_limit::local::Local;
 use crate::rate_limit::{self, Bucket, Decision};
-use crate::redis::Redis;
 use crate::reply::Reply;
 use crate::route::args::{Args, bean_name};
 use crate::route::compile::Setup;
@@ -84,7 +84,7 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
     let limiter = args.text("rate-limiter");
     let bean = limiter.as_deref().map(|text| bean_name(text).unwrap_or_default());
     let redis = match bean {
-        None => Redis::is_configured(setup.env),
+        None => Address::is_configured(setup.env),
         Some("redisRateLimiter") => true,
         Some("localRateLimiter") => false,
         Some(_) => {

@@ -2,8 +2,9 @@
 //!
 //! When Redis cannot be asked, requests are allowed, as in the original; a metric counts them.
 
+use wellspring_redis::Redis;
+
 use super::{Bucket, Decision};
-use crate::redis::{Answer, Redis};
 
 /// The bucket's rule. Times are whole seconds; a bucket that nobody uses is forgotten once it is full again.
 const SCRIPT: &str = "\
@@ -29,7 +30,7 @@ pub async fn take(redis: &Redis, route: &str, key: &str, bucket: Bucket) -> Deci
     // The braces put both keys into one slot of a cluster.
     let prefix = format!("request_rate_limiter.{{{route}.{key}}}");
     let answer = redis
-        .ask(&[
+        .ask::<(i64, i64)>(&[
             "EVAL",
             SCRIPT,
             "2",
@@ -41,12 +42,7 @@ pub async fn take(redis: &Redis, route: &str, key: &str, bucket: Bucket) -> Deci
         ])
         .await;
     match answer {
-        Some(Answer::List(items)) => match items.as_slice() {
-            [Answer::Number(allowed), Answer::Number(remaining)] => {
-                Decision { allowed: *allowed == 1, remaining: *remaining }
-            }
-            _ => Decision::UNASKED,
-        },
-        _ => Decision::UNASKED,
+        Ok((allowed, remaining)) => Decision { allowed: allowed == 1, remaining },
+        Err(_) => Decision::UNASKED,
     }
 }

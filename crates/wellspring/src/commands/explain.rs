@@ -11,12 +11,13 @@ use super::support;
 
 /// Every code of the suite.
 fn all_codes() -> impl Iterator<Item = &'static Code> {
-    let tables: [&'static [Code]; 7] = [
+    let tables: [&'static [Code]; 8] = [
         wellspring_properties::codes::CODES,
         wellspring_lb_client::codes::CODES,
         wellspring_config_server::codes::CODES,
         wellspring_daemon::codes::CODES,
         wellspring_tls::codes::CODES,
+        wellspring_redis::codes::CODES,
         wellspring_daemon::admin::codes::CODES,
         wellspring_gateway::problem::CODES,
     ];

@@ -2,8 +2,8 @@
 //! the definition as JSON, so that gateways of both kinds may share them.
 
 use serde_json::Value;
+use wellspring_redis::{FromRedisValue, Redis};
 
-use crate::redis::{Answer, Redis};
 use crate::route::Definition;
 use crate::tree::Tree;
 
@@ -27,13 +27,10 @@ impl Routes {
         let mut cursor = "0".to_owned();
         loop {
             let pattern = format!("{PREFIX}*");
-            let answer = self.ask(&["SCAN", &cursor, "MATCH", &pattern, "COUNT", "500"]).await?;
-            let Answer::List(parts) = answer else { return Err("redis does not list its keys".to_owned()) };
-            let [Answer::Text(next), Answer::List(found)] = parts.as_slice() else {
-                return Err("redis does not list its keys".to_owned());
-            };
-            keys.extend(found.iter().filter_map(text));
-            cursor = String::from_utf8_lossy(next).into_owned();
+            let page = ["SCAN", &cursor, "MATCH", &pattern, "COUNT", "500"];
+            let (next, found): (String, Vec<String>) = self.ask(&page).await?;
+            keys.extend(found);
+            cursor = next;
             if cursor == "0" || keys.len() > MOST {
                 break;
             }
@@ -43,10 +40,10 @@ impl Routes {
         let mut definitions = Vec::new();
         for chunk in keys.chunks(200) {
             let words: Vec<&str> = ["MGET"].into_iter().chain(chunk.iter().map(String::as_str)).collect();
-            let Answer::List(values) = self.ask(&words).await? else { continue };
-            for (key, value) in chunk.iter().zip(&values) {
+            let values: Vec<Option<String>> = self.ask(&words).await?;
+            for (key, value) in chunk.iter().zip(values) {
                 // Deleted between the two questions: not there.
-                let Some(json) = text(value) else { continue };
+                let Some(json) = value else { continue };
                 let read = serde_json::from_str::<Value>(&json).map_err(|error| error.to_string()).and_then(
                     |value| Definition::read(&Tree::from_json(&value)).map_err(|problem| problem.line()),
                 );
@@ -61,27 +58,16 @@ impl Routes {
 
     pub async fn put(&self, definition: &Definition) -> Result<(), String> {
         let key = format!("{PREFIX}{}", definition.id);
-        self.ask(&["SET", &key, &definition.to_json().to_string()]).await.map(|_| ())
+        self.ask(&["SET", &key, &definition.to_json().to_string()]).await
     }
 
     /// `false` when there is none of that id.
     pub async fn remove(&self, id: &str) -> Result<bool, String> {
-        let answer = self.ask(&["DEL", &format!("{PREFIX}{id}")]).await?;
-        Ok(answer == Answer::Number(1))
+        let removed: u64 = self.ask(&["DEL", &format!("{PREFIX}{id}")]).await?;
+        Ok(removed == 1)
     }
 
-    async fn ask(&self, words: &[&str]) -> Result<Answer, String> {
-        match self.0.ask(words).await {
-            Some(Answer::Error(message)) => Err(message),
-            Some(answer) => Ok(answer),
-            None => Err("redis cannot be asked".to_owned()),
-        }
-    }
-}
-
-fn text(answer: &Answer) -> Option<String> {
-    match answer {
-        Answer::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        _ => None,
+    async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> Result<T, String> {
+        self.0.ask(words).await.map_err(|failure| failure.to_string())
     }
 }

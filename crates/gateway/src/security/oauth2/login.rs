@@ -27,6 +27,8 @@ use crate::security::remote::Remote;
 
 const BEGIN: &str = "/oauth2/authorization/";
 const CALLBACK: &str = "/login/oauth2/code/";
+/// Sessions whose tokens are renewed at the same time; those that share a place wait for each other.
+const RENEWALS: usize = 64;
 
 /// Logs users in.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Login {
     remote: Remote,
     /// Makes the logout form's token from a session's id.
     key: ring::hmac::Key,
+    /// Held while the tokens of a session are renewed: many providers take a refresh token only once.
+    renewing: [tokio::sync::Mutex<()>; RENEWALS],
 }
 
 impl Login {
@@ -49,7 +53,8 @@ impl Login {
             let decoder = decoder(&registration, &remote);
             (registration, decoder)
         });
-        Ok(Self { at: at.collect(), sessions, remote, key })
+        let renewing = std::array::from_fn(|_| tokio::sync::Mutex::default());
+        Ok(Self { at: at.collect(), sessions, remote, key, renewing })
     }
 
     /// The user of the request's session.
@@ -64,12 +69,20 @@ impl Login {
 
     /// The access token of a session, renewed when it is about to end. `registration`: only of that one.
     pub async fn token(&self, session: &str, registration: Option<&str>) -> Result<Option<String>, String> {
-        let Some(mut found) = self.sessions.find(session).await? else { return Ok(None) };
-        let Some(user) =
-            found.user.as_mut().filter(|user| registration.is_none_or(|id| id == user.registration))
-        else {
-            return Ok(None);
+        let is_meant = |user: &User| registration.is_none_or(|id| id == user.registration);
+        let user = |session: Option<Session>| session.and_then(|found| found.user).filter(is_meant);
+        let Some(user) = user(self.sessions.find(session).await?) else { return Ok(None) };
+        if user.tokens.is_fresh() {
+            return Ok(Some(user.tokens.access));
+        }
+        let place = digest(&SHA256, session.as_bytes()).as_ref().first().copied().unwrap_or_default();
+        let _alone = match self.renewing.get(usize::from(place) % RENEWALS) {
+            Some(place) => Some(place.lock().await),
+            None => None,
         };
+        // Another request may have renewed them meanwhile.
+        let Some(mut found) = self.sessions.find(session).await? else { return Ok(None) };
+        let Some(user) = found.user.as_mut().filter(|user| is_meant(user)) else { return Ok(None) };
         if user.tokens.is_fresh() {
             return Ok(Some(user.tokens.access.clone()));
         }

@@ -17,11 +17,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use wellspring_properties::value::{Unit, parse_duration};
 use wellspring_properties::{Environment, Problem};
+use wellspring_redis::Redis;
 
 use super::token::Tokens;
 use crate::platform::Platform;
 use crate::problem::{BAD_SETTING, NOT_OFFERED, bad};
-use crate::redis::{Answer, Redis};
 
 /// Sessions that one process keeps.
 const MOST: usize = 100_000;
@@ -137,12 +137,9 @@ impl Sessions {
             }
             Keeper::Redis(redis) => {
                 let seconds = self.idle.as_secs().max(1).to_string();
-                match redis.ask(&["GETEX", &key(id), "EX", &seconds]).await {
-                    Some(Answer::Text(sealed)) => Ok(open(id, &sealed)),
-                    Some(Answer::Null) => Ok(None),
-                    Some(Answer::Error(message)) => Err(message),
-                    Some(_) | None => Err("redis cannot be asked for sessions".to_owned()),
-                }
+                let sealed: Option<Vec<u8>> =
+                    redis.ask(&["GETEX", &key(id), "EX", &seconds]).await.map_err(|e| e.to_string())?;
+                Ok(sealed.and_then(|sealed| open(id, &sealed)))
             }
         }
     }
@@ -168,11 +165,7 @@ impl Sessions {
             Keeper::Redis(redis) => {
                 let sealed = seal(id, session)?;
                 let seconds = self.idle.as_secs().max(1).to_string();
-                match redis.ask(&["SET", &key(id), &sealed, "EX", &seconds]).await {
-                    Some(Answer::Text(_)) => Ok(()),
-                    Some(Answer::Error(message)) => Err(message),
-                    Some(_) | None => Err("redis cannot be asked for sessions".to_owned()),
-                }
+                redis.ask(&["SET", &key(id), &sealed, "EX", &seconds]).await.map_err(|e| e.to_string())
             }
         }
     }
@@ -180,7 +173,7 @@ impl Sessions {
     pub async fn remove(&self, id: &str) {
         match &self.keeper {
             Keeper::Here(sessions) => drop(sessions.lock().remove(&hash(id))),
-            Keeper::Redis(redis) => drop(redis.ask(&["DEL", &key(id)]).await),
+            Keeper::Redis(redis) => drop(redis.ask::<u64>(&["DEL", &key(id)]).await),
         }
     }
 }

@@ -8,22 +8,26 @@ use wellspring_properties::value::{Unit, parse_duration};
 use wellspring_properties::{Environment, Problem};
 use wellspring_tls::Bundle;
 
-use crate::config::Secret;
+use crate::codes::SETTINGS;
 
 const PREFIXES: [&str; 2] = ["spring.data.redis", "spring.redis"];
-const CODE: &str = "WS-1430";
 
+/// A password, not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub(crate) String);
+
+/// Where Redis is and how one signs in.
 #[derive(Clone)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) username: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) database: u32,
-    /// For an answer. The original waits a minute.
-    pub(super) timeout: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) tls: Option<ClientConfig>,
+pub struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) database: u32,
+    /// For an answer.
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) tls: Option<ClientConfig>,
 }
 
 impl fmt::Debug for Address {
@@ -39,7 +43,16 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    pub(super) fn read(env: &Environment) -> Result<Self, Problem> {
+    /// Do the settings say where Redis is?
+    #[must_use]
+    pub fn is_configured(env: &Environment) -> bool {
+        PREFIXES
+            .iter()
+            .any(|prefix| ["host", "url", "port"].iter().any(|key| env.contains(&format!("{prefix}.{key}"))))
+    }
+
+    /// `patience`: for an answer, when `timeout` does not say. The original waits a minute.
+    pub fn read(env: &Environment, patience: Duration) -> Result<Self, Problem> {
         let key = |name: &str| PREFIXES.map(|prefix| format!("{prefix}.{name}"));
         let text = |name: &str| {
             key(name)
@@ -49,24 +62,24 @@ impl Address {
         for name in ["cluster", "sentinel"] {
             if let Some(key) = key(name).into_iter().find(|key| env.contains(key)) {
                 return Err(Problem::new(
-                    CODE,
+                    SETTINGS,
                     format!("{key}: Redis clusters and sentinels are not offered"),
                 )
                 .hint("spring.data.redis.host and port"));
             }
         }
         let bad = |key: &str, what: &str, found: &str| {
-            Problem::new(CODE, format!("{key} is not {what}")).at(env.origin(key)).found(found)
+            Problem::new(SETTINGS, format!("{key} is not {what}")).at(env.origin(key)).found(found)
         };
         let number = |name: &str, default: u32| match text(name) {
             Some((key, text)) => text.parse().map_err(|_| bad(&key, "a number", &text)),
             None => Ok(default),
         };
-        let duration = |name: &str, default: u64| match text(name) {
+        let duration = |name: &str, default: Duration| match text(name) {
             Some((key, text)) => {
                 parse_duration(&text, Unit::Millis).map_err(|_| bad(&key, "a duration", &text))
             }
-            None => Ok(Duration::from_secs(default)),
+            None => Ok(default),
         };
         let flag = |name: &str| text(name).is_some_and(|(_, text)| text.eq_ignore_ascii_case("true"));
         let bundle = text("ssl.bundle").map(|(_, name)| Bundle::named(env, &name)).transpose()?;
@@ -74,12 +87,12 @@ impl Address {
         let mut address = Self {
             host: text("host").map_or_else(|| "localhost".to_owned(), |(_, text)| text),
             port: u16::try_from(number("port", 6379)?)
-                .map_err(|_| Problem::new(CODE, "the port of Redis is above 65535"))?,
+                .map_err(|_| Problem::new(SETTINGS, "the port of Redis is above 65535"))?,
             username: text("username").map(|(_, text)| text),
             password: text("password").map(|(_, text)| Secret(text)),
             database: number("database", 0)?,
-            timeout: duration("timeout", 5)?,
-            connect_timeout: duration("connect-timeout", 5)?,
+            timeout: duration("timeout", patience)?,
+            connect_timeout: duration("connect-timeout", patience)?,
             tls: None,
         };
         if let Some((key, url)) = text("url") {
@@ -90,7 +103,8 @@ impl Address {
         }
         if secure {
             let tls = wellspring_tls::client::config(&bundle.unwrap_or_default());
-            address.tls = Some(tls.map_err(|error| Problem::new(CODE, format!("TLS to Redis: {error}")))?);
+            address.tls =
+                Some(tls.map_err(|error| Problem::new(SETTINGS, format!("TLS to Redis: {error}")))?);
         }
         Ok(address)
     }
@@ -124,7 +138,8 @@ mod tests {
 
     fn read(pairs: &[(&str, &str)]) -> Result<Address, Problem> {
         let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Address::read(&Environment::new(vec![PropertySource::of_pairs("test", pairs)], Vec::new()))
+        let env = Environment::new(vec![PropertySource::of_pairs("test", pairs)], Vec::new());
+        Address::read(&env, Duration::from_secs(5))
     }
 
     #[test]

@@ -2,11 +2,8 @@
 //!
 //! No hash is shared by all applications, and a hash that is not there is an empty source, as in the original.
 
-mod address;
-mod connection;
-mod resp;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -14,14 +11,15 @@ use serde::de::IgnoredAny;
 use tracing::warn;
 use wellspring_daemon::health::{Component, Status};
 use wellspring_properties::{Entry, Problem};
+use wellspring_redis::{Failure, Value};
 
 use super::{Found, Parts, Query, Repository};
 use crate::error::Error;
 use crate::sources::documents::Documents;
 use crate::sources::search::{Location, Source};
-use address::Address;
-use connection::Connection;
-use resp::Answer;
+
+/// For an answer, unless the settings say; the original waits a minute.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `spring.cloud.config.server.redis`; where Redis is stands in `spring.data.redis`.
 #[derive(Debug, Default, Deserialize)]
@@ -34,15 +32,14 @@ struct Settings {
 
 #[derive(Debug)]
 struct Redis {
-    connection: Connection,
+    redis: wellspring_redis::Redis,
     documents: Arc<Documents>,
 }
 
 pub(super) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
     let _: Settings = super::settings(parts)?;
-    let address = Address::read(parts.env())?;
-    let redis =
-        Arc::new(Redis { connection: Connection::new(address), documents: Arc::clone(&parts.documents) });
+    let redis = wellspring_redis::Redis::read(parts.env(), PATIENCE)?;
+    let redis = Arc::new(Redis { redis, documents: Arc::clone(&parts.documents) });
     let asked = Arc::clone(&redis);
     parts.context.health.add("redis", move || {
         let redis = Arc::clone(&asked);
@@ -53,13 +50,14 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Arc<dyn Repository>, Problem> {
 
 impl Redis {
     async fn health(&self) -> Component {
-        match self.connection.ask(&[&["INFO", "server"]]).await.as_deref() {
-            Ok([Answer::Text(text)]) => {
+        match self.redis.ask::<String>(&["INFO", "server"]).await {
+            Ok(text) => {
                 let version = text.lines().find_map(|line| line.strip_prefix("redis_version:"));
                 Component::up().detail("version", version.unwrap_or("unknown").trim())
             }
-            Ok(_) => Component::up(),
-            Err(cause) => Component::new(Status::DOWN).detail("error", cause.as_str()),
+            // It answers, so it is there.
+            Err(Failure::Refused(_)) => Component::up(),
+            Err(Failure::Away(cause)) => Component::new(Status::DOWN).detail("error", cause),
         }
     }
 }
@@ -78,20 +76,19 @@ impl Repository for Redis {
             keys.push(query.name.clone());
             let commands: Vec<[&str; 2]> = keys.iter().map(|key| ["HGETALL", key]).collect();
             let commands: Vec<&[&str]> = commands.iter().map(|command| &command[..]).collect();
-            let answers = self.connection.ask(&commands).await.map_err(|cause| {
-                warn!(address = %self.connection.address(), cause, "redis cannot be asked");
+            let answers = self.redis.ask_all::<Value>(&commands).await.map_err(|failure| {
+                warn!(address = %self.redis.address(), %failure, "no values from redis");
                 Error::Internal("redis cannot be asked".to_owned())
             })?;
             let mut sources = Vec::with_capacity(keys.len());
             for (key, answer) in keys.into_iter().zip(answers) {
                 let name = format!("redis:{key}");
                 let entries = match answer {
-                    Answer::List(items) => pairs(items),
-                    Answer::Error(message) => {
-                        warn!(key, message, "redis refuses");
+                    Value::ServerError(error) => {
+                        warn!(key, %error, "redis refuses");
                         return Err(Error::Internal(format!("redis refuses {key}")));
                     }
-                    Answer::Text(_) | Answer::Number(_) | Answer::Null => Vec::new(),
+                    hash => pairs(hash),
                 };
                 let document = self.documents.of(entries.into_iter().collect(), &name);
                 sources.push(Source { name, document });
@@ -110,10 +107,14 @@ impl Repository for Redis {
 }
 
 /// Fields and values come in turn.
-fn pairs(items: Vec<Answer>) -> Vec<(String, Entry)> {
-    let mut out = Vec::with_capacity(items.len() / 2);
-    let mut items = items.into_iter();
-    while let (Some(Answer::Text(field)), Some(Answer::Text(value))) = (items.next(), items.next()) {
+fn pairs(hash: Value) -> Vec<(String, Entry)> {
+    let Value::Array(items) = hash else { return Vec::new() };
+    let mut texts = items.into_iter().map(|item| match item {
+        Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        _ => String::new(),
+    });
+    let mut out = Vec::new();
+    while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
         out.push((field, Entry::text(value)));
     }
     out
