@@ -83,7 +83,7 @@ fn the_command_line_shows_routes_and_live_requests_of_a_running_gateway() {
     assert!(!fine && !text.is_empty(), "{text}");
 
     let mut command =
-        wellspring(&["tap", "--admin", &tapped, "--status", "4xx", "--count", "2", "-o", "json"]);
+        wellspring(&["tap", "--server", &tapped, "--status", "4xx", "--count", "2", "-o", "json"]);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut tap = Guard::spawn(command.stdout(writer)).unwrap();
     drop(command);

@@ -15,7 +15,7 @@ mod load;
 mod metrics;
 pub mod pick;
 pub mod settings;
-mod sse;
+pub mod sse;
 pub mod supplier;
 mod sync;
 mod task;

@@ -7,27 +7,32 @@ const LONGEST_EVENT: usize = 64 << 20;
 
 /// Server-sent events out of bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub struct Lines {
     buffer: BytesMut,
     event: Event,
     told: bool,
 }
 
-/// A name, which may be empty, and data.
+/// What is set of it; the rest is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) name: String,
-    pub(crate) data: String,
+pub struct Event {
+    /// By which a reader says where it stopped.
+    pub id: String,
+    /// Its kind.
+    pub name: String,
+    /// Lines joined by line feeds.
+    pub data: String,
 }
 
 impl Lines {
     /// False: too much without an end.
-    pub(crate) fn feed(&mut self, chunk: &[u8]) -> bool {
+    pub fn feed(&mut self, chunk: &[u8]) -> bool {
         self.buffer.extend_from_slice(chunk);
         self.buffer.len() <= LONGEST_EVENT && self.event.data.len() <= LONGEST_EVENT
     }
 
-    pub(crate) fn next_event(&mut self) -> Option<Event> {
+    /// The next event that is complete.
+    pub fn next_event(&mut self) -> Option<Event> {
         loop {
             let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
             let line = self.buffer.split_to(end + 1);
@@ -45,6 +50,7 @@ impl Lines {
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "event" => value.clone_into(&mut self.event.name),
+                "id" => value.clone_into(&mut self.event.id),
                 "data" => {
                     if !self.event.data.is_empty() {
                         self.event.data.push('\n');
@@ -64,7 +70,7 @@ mod tests {
 
     #[test]
     fn events_come_out_of_any_split_and_comments_do_not() {
-        let text = ": hello\n\nevent: delta\r\ndata: {\"a\":1}\r\n\r\n:\n\ndata: x\ndata: y\n\n";
+        let text = ": hello\n\nid: 7\nevent: delta\r\ndata: {\"a\":1}\r\n\r\n:\n\ndata: x\ndata: y\n\n";
         for size in 1..text.len() {
             let mut lines = Lines::default();
             let mut events = Vec::new();
@@ -73,7 +79,10 @@ mod tests {
                 events.extend(std::iter::from_fn(|| lines.next_event()));
             }
             assert_eq!(events.len(), 2, "{size}");
-            assert_eq!(events[0], Event { name: "delta".to_owned(), data: "{\"a\":1}".to_owned() });
+            assert_eq!(
+                events[0],
+                Event { id: "7".to_owned(), name: "delta".to_owned(), data: "{\"a\":1}".to_owned() }
+            );
             assert_eq!(events[1].data, "x\ny");
         }
     }

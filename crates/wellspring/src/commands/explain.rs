@@ -1,6 +1,6 @@
 //! `explain`: what a code means; or a setting: its value, where it is set, what else would have set it.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use wellspring_properties::codes::Code;
@@ -8,6 +8,7 @@ use wellspring_properties::relaxed::canonical;
 use wellspring_properties::{Environment, Loader};
 
 use super::support;
+use crate::server::Outcome;
 
 /// Every code of the suite.
 fn all_codes() -> impl Iterator<Item = &'static Code> {
@@ -20,16 +21,12 @@ fn all_codes() -> impl Iterator<Item = &'static Code> {
         wellspring_redis::codes::CODES,
         wellspring_daemon::admin::codes::CODES,
         wellspring_gateway::problem::CODES,
+        crate::codes::CODES,
     ];
     tables.into_iter().flatten()
 }
 
-pub(super) fn run(
-    what: &str,
-    config: Option<PathBuf>,
-    args: Vec<String>,
-    out: &mut dyn Write,
-) -> io::Result<bool> {
+pub(super) fn run(what: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn Write) -> Outcome {
     let digits = what.to_ascii_uppercase();
     let digits = digits.strip_prefix("WS-").unwrap_or(&digits);
     if digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -38,7 +35,7 @@ pub(super) fn run(
     setting(what, config, args, out)
 }
 
-fn code(digits: &str, out: &mut dyn Write) -> io::Result<bool> {
+fn code(digits: &str, out: &mut dyn Write) -> Outcome {
     match all_codes().find(|code| code.code.ends_with(digits)) {
         Some(Code { code, title, explanation }) => {
             writeln!(out, "{code}: {title}\n\n{}", wrapped(explanation, 90))?;
@@ -51,7 +48,7 @@ fn code(digits: &str, out: &mut dyn Write) -> io::Result<bool> {
     }
 }
 
-fn setting(key: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn Write) -> io::Result<bool> {
+fn setting(key: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn Write) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let importer = wellspring_lb_client::config::Importer::new();
     let loader =

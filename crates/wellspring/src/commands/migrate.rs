@@ -7,7 +7,8 @@ use serde_json::json;
 use wellspring_properties::{Entry, Problem, flatten, java_properties, yaml};
 
 use super::support::{self, Support};
-use super::{FailOn, Output, output};
+use super::{FailOn, output};
+use crate::server::{Outcome, Output, write};
 
 /// A setting and what becomes of it.
 struct Fate {
@@ -19,12 +20,7 @@ struct Fate {
 
 const UNKNOWN: &str = "no daemon reads it; it is still there for placeholders and for applications";
 
-pub(super) fn run(
-    files: &[PathBuf],
-    fail_on: Option<FailOn>,
-    form: Output,
-    out: &mut dyn Write,
-) -> io::Result<bool> {
+pub(super) fn run(files: &[PathBuf], fail_on: Option<FailOn>, form: Output, out: &mut dyn Write) -> Outcome {
     let mut fates = Vec::new();
     let mut problems = Vec::new();
     for file in files {
@@ -36,14 +32,14 @@ pub(super) fn run(
     let ignored = fates.iter().any(|fate| fate.support == Support::Ignored);
     let fine = problems.is_empty() && !(ignored && fail_on == Some(FailOn::Ignored));
     match form {
-        Output::Text => text(&fates, &problems, out)?,
-        Output::Json | Output::Yaml => {
+        Output::Table => text(&fates, &problems, out)?,
+        Output::Json | Output::Yaml | Output::Ndjson => {
             let settings = fates.iter().map(|fate| {
                 json!({"key": fate.key, "where": fate.place, "support": fate.support.to_string(), "remark": fate.remark})
             });
             let problems: Vec<_> = problems.iter().map(output::problem).collect();
             let settings: Vec<_> = settings.collect();
-            output::write(form, &json!({"ok": fine, "settings": settings, "problems": problems}), out)?;
+            write(form, &json!({"ok": fine, "settings": settings, "problems": problems}), out)?;
         }
     }
     Ok(fine)
@@ -97,7 +93,7 @@ mod tests {
         let file = directory.path().join("application.yml");
         std::fs::write(&file, text).unwrap();
         let mut out = Vec::new();
-        let fine = run(&[file], fail_on, Output::Text, &mut out).unwrap();
+        let fine = run(&[file], fail_on, Output::Table, &mut out).unwrap();
         (fine, String::from_utf8(out).unwrap().replace(&format!("{}/", directory.path().display()), ""))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bus;
 mod config;
+mod context;
 mod explain;
 mod migrate;
 mod output;
@@ -16,6 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
+use crate::server::{Exit, Form};
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Question {
@@ -27,9 +30,8 @@ pub(crate) enum Question {
         /// Unknown and unused settings count as problems too.
         #[arg(long)]
         strict: bool,
-        /// How to answer.
-        #[arg(short, long, value_enum, default_value_t)]
-        output: Output,
+        #[command(flatten)]
+        form: Form,
     },
     /// What a problem's code means, or where a setting's value comes from.
     Explain {
@@ -47,33 +49,22 @@ pub(crate) enum Question {
         /// Settings without effect make the command fail.
         #[arg(long, value_enum)]
         fail_on: Option<FailOn>,
-        /// How to answer.
-        #[arg(short, long, value_enum, default_value_t)]
-        output: Output,
+        #[command(flatten)]
+        form: Form,
     },
     /// A running config server: who has which commit, what changed, roll a label back; and a new key for a repository.
     Config {
         #[command(subcommand)]
         verb: config::ConfigVerb,
     },
+    /// Names for platforms: their addresses and tokens.
+    #[command(subcommand)]
+    Context(context::ContextVerb),
     /// A gateway's routes: list, test, trace, replay, diff.
     #[command(subcommand)]
     Routes(routes::RoutesVerb),
     /// Live requests of a running gateway.
     Tap(tap::Wanted),
-}
-
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    #[default]
-    #[value(alias = "table")]
-    Text,
-    /// For programs.
-    Json,
-    /// For programs, and for people who diff.
-    Yaml,
 }
 
 /// What makes `migrate` fail.
@@ -83,28 +74,23 @@ pub(crate) enum FailOn {
     Ignored,
 }
 
-/// Answers on standard output: 0 fine, 1 a problem found. `properties` are the `--name=value` of the command line.
+/// Answers on standard output; the exit status is that of [`Exit`]. `properties` are the `--name=value` of the command line.
 pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
     let out = &mut io::stdout().lock();
     let fine = match question {
-        Question::Validate { files, strict, output } => {
-            validate::run(&files, &properties, strict, output, out)
+        Question::Validate { files, strict, form } => {
+            validate::run(&files, &properties, strict, form.output, out)
         }
         Question::Explain { what, config } => explain::run(&what, config, properties, out),
         Question::Config { verb } => config::run(verb, out),
-        Question::Migrate { files, fail_on, output } => migrate::run(&files, fail_on, output, out),
+        Question::Context(verb) => context::run(verb, out),
+        Question::Migrate { files, fail_on, form } => migrate::run(&files, fail_on, form.output, out),
         Question::Routes(verb) => routes::run(verb, properties, out),
         Question::Tap(wanted) => tap::run(&wanted, out),
     };
-    match fine.and_then(|fine| out.flush().map(|()| fine)) {
+    match fine.and_then(|fine| Ok(out.flush().map(|()| fine)?)) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // A reader that went away, as `head` does, is no problem of ours, but nothing to be proud of either.
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                eprintln!("{error}");
-            }
-            ExitCode::FAILURE
-        }
+        Ok(false) => Exit::Problem.into(),
+        Err(failed) => failed.report(),
     }
 }

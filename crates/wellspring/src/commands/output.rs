@@ -1,11 +1,7 @@
-//! Answers for programs, and problems in them.
-
-use std::io::{self, Write};
+//! Problems in answers for programs.
 
 use serde_json::{Value, json};
 use wellspring_properties::Problem;
-
-use super::Output;
 
 /// `{code, message, where, found, hint}`, as the administrative API writes errors.
 pub(super) fn problem(problem: &Problem) -> Value {
@@ -16,13 +12,4 @@ pub(super) fn problem(problem: &Problem) -> Value {
         "found": problem.found,
         "hint": problem.hint,
     })
-}
-
-/// Writes an answer in a form for programs; as text it is for the caller to write.
-pub(super) fn write(form: Output, answer: &Value, out: &mut dyn Write) -> io::Result<()> {
-    match form {
-        Output::Text => Ok(()),
-        Output::Json => writeln!(out, "{answer:#}"),
-        Output::Yaml => write!(out, "{}", serde_yaml::to_string(answer).map_err(io::Error::other)?),
-    }
 }

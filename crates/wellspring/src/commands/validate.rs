@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use wellspring_properties::{Environment, Problem, PropertySource, codes, flatten, java_properties, yaml};
 
-use super::{Output, output};
+use super::output;
+use crate::server::{Outcome, Output, write};
 
 /// What was found in a file.
 struct Report {
@@ -26,21 +27,21 @@ pub(super) fn run(
     strict: bool,
     form: Output,
     out: &mut dyn Write,
-) -> io::Result<bool> {
+) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _inside = runtime.enter();
     let reports: Vec<Report> = files.iter().map(|file| report(file, properties)).collect();
     let fine =
         reports.iter().all(|report| report.problems.is_empty() && (!strict || report.warnings.is_empty()));
     match form {
-        Output::Text => reports.iter().try_for_each(|report| print(report, out))?,
-        Output::Json | Output::Yaml => {
+        Output::Table => reports.iter().try_for_each(|report| print(report, out))?,
+        Output::Json | Output::Yaml | Output::Ndjson => {
             let files = reports.iter().map(|report| {
                 let list = |problems: &[Problem]| problems.iter().map(output::problem).collect::<Vec<_>>();
                 json!({"file": report.file, "settings": report.settings, "routes": report.routes,
                        "problems": list(&report.problems), "warnings": list(&report.warnings)})
             });
-            output::write(form, &json!({"ok": fine, "files": files.collect::<Vec<_>>()}), out)?;
+            write(form, &json!({"ok": fine, "files": files.collect::<Vec<_>>()}), out)?;
         }
     }
     Ok(fine)
@@ -145,14 +146,14 @@ mod tests {
     fn a_good_file_is_fine() {
         let text = "server.port: 8080\nspring.cloud.gateway.routes:\n  - id: a\n    uri: lb://a\n    predicates: [Path=/a]\n";
         assert_eq!(
-            validate(text, Output::Text),
+            validate(text, Output::Table),
             (true, "application.yml: fine, 4 settings, 1 routes compiled\n".into())
         );
     }
 
     #[test]
     fn problems_show_the_line_and_what_was_found() {
-        let (fine, text) = validate("server:\n  port: many\n", Output::Text);
+        let (fine, text) = validate("server:\n  port: many\n", Output::Table);
         assert!(!fine);
         assert!(text.contains("error[WS-1201]: server.port wants a whole number from 0 to 65535"), "{text}");
         assert!(text.contains("2 |   port: many") && text.contains("^^^^ got \"many\""), "{text}");
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn unknown_settings_are_warnings() {
-        let (fine, text) = validate("eureka.server.enable-self-preservatio: true\n", Output::Text);
+        let (fine, text) = validate("eureka.server.enable-self-preservatio: true\n", Output::Table);
         assert!(fine, "{text}");
         assert!(
             text.contains("warning[WS-1202]")

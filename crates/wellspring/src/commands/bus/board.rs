@@ -1,23 +1,13 @@
 //! The daemon's ack board and its stream of messages, over HTTP.
 
-use std::io;
-
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::Value;
 use wellspring_lb_client::http::{self, Options};
 
+use crate::server::{Exit, Failed};
+
 /// An event is a line of the stream; one beyond this is none.
 const LINE: usize = 16 << 20;
-
-/// Why it did not work, in words for the one who asked.
-#[derive(Debug)]
-pub(super) struct Failed(pub(super) String);
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// A running bus daemon.
 #[derive(Debug)]
@@ -31,9 +21,9 @@ impl Board {
         let parsed = reqwest::Url::parse(url.trim_end_matches('/')).ok();
         let url = parsed
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| Failed(format!("--url {url}: http://host:8889 is wanted")))?;
+            .ok_or_else(|| Failed::usage(format!("--url {url}: http://host:8889 is wanted")))?;
         let client = http::client(Options { read_timeout: None, ..Options::default() })
-            .map_err(|error| Failed(format!("no HTTP client: {error}")))?;
+            .map_err(|error| Failed::new(Exit::Problem, format!("no HTTP client: {error}")))?;
         Ok(Self { client, url })
     }
 
@@ -94,8 +84,9 @@ impl Board {
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Failed> {
         let response = self.answered(request).await?;
         let body = response.bytes().await.map_err(|error| self.away(&error))?;
-        serde_json::from_slice(&body)
-            .map_err(|error| Failed(format!("{} is no bus daemon: {error}", self.shown())))
+        serde_json::from_slice(&body).map_err(|error| {
+            Failed::new(Exit::Unreachable, format!("{} is no bus daemon: {error}", self.shown()))
+        })
     }
 
     async fn answered(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failed> {
@@ -115,11 +106,17 @@ impl Board {
             .and_then(Value::as_str)
             .map(|message| format!(": {message}"))
             .unwrap_or_default();
-        Err(Failed(match status.as_u16() {
+        let exit = match status.as_u16() {
+            401 | 403 | 409 => Exit::Refused,
+            500.. => Exit::Unreachable,
+            _ => Exit::Problem,
+        };
+        let message = match status.as_u16() {
             404 => format!("{} knows no such event, or does not show its board{reason}", self.shown()),
             401 => format!("{} wants a user: --url http://name:password@host:8889", self.shown()),
             _ => format!("{} answered {status}{reason}", self.shown()),
-        }))
+        };
+        Err(Failed::new(exit, message))
     }
 
     fn away(&self, error: &reqwest::Error) -> Failed {
@@ -129,7 +126,7 @@ impl Board {
             reason = format!(": {error}");
             cause = error.source();
         }
-        Failed(format!("{} does not answer{reason}", self.shown()))
+        Failed::new(Exit::Unreachable, format!("{} does not answer{reason}", self.shown()))
     }
 }
 

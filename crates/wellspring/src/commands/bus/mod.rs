@@ -14,7 +14,9 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use wellspring_properties::value;
 
-use board::{Board, Failed};
+use board::Board;
+
+use crate::server::{Exit, Failed, Form};
 
 /// Somebody stayed silent.
 const SILENT: u8 = 3;
@@ -81,9 +83,8 @@ pub(crate) struct To {
     /// The bus daemon; a user may stand in it: http://name:password@host:8889
     #[arg(long, value_name = "URL", default_value = "http://localhost:8889")]
     url: String,
-    /// How to answer.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Form,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// What is sent.
@@ -96,42 +97,19 @@ pub(crate) enum Kind {
     Env,
 }
 
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    /// For people.
-    #[default]
-    Table,
-    /// One document.
-    Json,
-    /// One document.
-    Yaml,
-    /// One line for each event.
-    Ndjson,
-}
-
 /// Does what is asked, on standard output.
 pub(crate) fn run(verb: Verb) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(answer(verb, &mut io::stdout())),
-        Err(error) => Err(Failed(error.to_string())),
-    };
-    match done {
-        Ok(code) => code,
-        Err(Failed(reason)) => {
-            eprintln!("{reason}");
-            ExitCode::FAILURE
-        }
-    }
+    let done =
+        runtime.map_err(Failed::from).and_then(|runtime| runtime.block_on(answer(verb, &mut io::stdout())));
+    done.unwrap_or_else(|failed| failed.report())
 }
 
 async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Failed> {
     match verb {
         Verb::Send { kind, values, destination, wait, timeout, all, to } => {
             if (kind == Kind::Env) == values.is_empty() {
-                eprintln!("env takes NAME=VALUE, refresh takes nothing");
-                return Ok(ExitCode::from(2));
+                return Err(Failed::usage("env takes NAME=VALUE, refresh takes nothing"));
             }
             let board = Board::of(&to.url)?;
             let kind = if kind == Kind::Env { "env" } else { "refresh" };
@@ -142,7 +120,7 @@ async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Fa
             if wait {
                 entry = awaited(&board, entry, timeout, all).await?;
             }
-            show::entry(to.output, &entry, out)?;
+            show::entry(to.form.output, &entry, out)?;
             let missing = silent(&entry) || (all && unheard(&entry));
             Ok(if wait && missing { ExitCode::from(SILENT) } else { ExitCode::SUCCESS })
         }
@@ -153,14 +131,14 @@ async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Fa
         Verb::Acks { id: Some(id), resend, limit: _, to } => {
             let board = Board::of(&to.url)?;
             if resend {
-                show::document(to.output, &board.resend(&id).await?, out)?;
+                show::document(to.form.output, &board.resend(&id).await?, out)?;
             } else {
-                show::entry(to.output, &board.entry(&id).await?, out)?;
+                show::entry(to.form.output, &board.entry(&id).await?, out)?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Acks { id: None, limit, to, .. } => {
-            show::listing(to.output, &Board::of(&to.url)?.listing(limit).await?, out)?;
+            show::listing(to.form.output, &Board::of(&to.url)?.listing(limit).await?, out)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -198,14 +176,14 @@ async fn watch(
 ) -> Result<(), Failed> {
     let mut events = std::pin::pin!(board.follow(acks).await?);
     if io::stdout().is_terminal() {
-        eprintln!("watching {}; Ctrl-C ends", board.shown());
+        to.form.say(&format!("watching {}; Ctrl-C ends", board.shown()));
     }
     let mut left = limit.unwrap_or(usize::MAX);
     while left > 0 {
         let Some(event) = events.next().await else {
-            return Err(Failed(format!("{} ended the stream", board.shown())));
+            return Err(Failed::new(Exit::Unreachable, format!("{} ended the stream", board.shown())));
         };
-        show::passing(to.output, &event, out)?;
+        show::passing(to.form.output, &event, out)?;
         out.flush()?;
         left -= 1;
     }

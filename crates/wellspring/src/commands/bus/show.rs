@@ -4,20 +4,20 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::Form;
+use crate::server::Output;
 
 /// Any answer.
-pub(super) fn document(form: Form, answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn document(form: Output, answer: &Value, out: &mut dyn Write) -> io::Result<()> {
     match form {
-        Form::Table | Form::Json => writeln!(out, "{answer:#}"),
-        Form::Ndjson => writeln!(out, "{answer}"),
-        Form::Yaml => write!(out, "{}", serde_yaml::to_string(answer).map_err(io::Error::other)?),
+        Output::Table | Output::Json => writeln!(out, "{answer:#}"),
+        Output::Ndjson => writeln!(out, "{answer}"),
+        Output::Yaml => write!(out, "{}", serde_yaml::to_string(answer).map_err(io::Error::other)?),
     }
 }
 
 /// One event with everyone who is meant: who has answered, after how long, and who has not.
-pub(super) fn entry(form: Form, entry: &Value, out: &mut dyn Write) -> io::Result<()> {
-    if form != Form::Table {
+pub(super) fn entry(form: Output, entry: &Value, out: &mut dyn Write) -> io::Result<()> {
+    if form != Output::Table {
         return document(form, entry, out);
     }
     writeln!(out, "{}", headline(entry))?;
@@ -37,11 +37,11 @@ pub(super) fn entry(form: Form, entry: &Value, out: &mut dyn Write) -> io::Resul
 }
 
 /// The newest events.
-pub(super) fn listing(form: Form, listing: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn listing(form: Output, listing: &Value, out: &mut dyn Write) -> io::Result<()> {
     match form {
-        Form::Json | Form::Yaml => document(form, listing, out),
-        Form::Ndjson => list(listing, "events").try_for_each(|event| writeln!(out, "{event}")),
-        Form::Table => {
+        Output::Json | Output::Yaml => document(form, listing, out),
+        Output::Ndjson => list(listing, "events").try_for_each(|event| writeln!(out, "{event}")),
+        Output::Table => {
             writeln!(out, "{:<36}  {:<18}  {:<28}  {:>6}  {:>6}", "ID", "EVENT", "TO", "ACKS", "SILENT")?;
             list(listing, "events").try_for_each(|event| {
                 let silent = list(event, "silent").count() + list(event, "notAcknowledging").count();
@@ -55,13 +55,13 @@ pub(super) fn listing(form: Form, listing: &Value, out: &mut dyn Write) -> io::R
 }
 
 /// An event or ack that passes by.
-pub(super) fn passing(form: Form, event: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn passing(form: Output, event: &Value, out: &mut dyn Write) -> io::Result<()> {
     match form {
-        Form::Json | Form::Ndjson => writeln!(out, "{event}"),
-        Form::Yaml => {
+        Output::Json | Output::Ndjson => writeln!(out, "{event}"),
+        Output::Yaml => {
             write!(out, "---\n{}", serde_yaml::to_string(event).map_err(io::Error::other)?)
         }
-        Form::Table => {
+        Output::Table => {
             let (origin, to) = (text(event, "originService"), text(event, "destinationService"));
             match text(event, "type") {
                 "AckRemoteApplicationEvent" => writeln!(out, "  ack {}  {origin}", text(event, "ackId")),

@@ -3,12 +3,12 @@
 mod operator;
 mod reencrypt;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Output;
+use crate::server::{Form, Outcome};
 
 /// The verbs below `config`.
 #[derive(Debug, Subcommand)]
@@ -35,19 +35,18 @@ pub(crate) enum ConfigVerb {
         /// Leaves values that no key decrypts as they are; else nothing is written when there is one.
         #[arg(long)]
         keep_undecryptable: bool,
-        /// How to answer.
-        #[arg(short, long, value_enum, default_value_t)]
-        output: Output,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
 /// True when all went well.
-pub(super) fn run(verb: ConfigVerb, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn run(verb: ConfigVerb, out: &mut dyn Write) -> Outcome {
     match verb {
         ConfigVerb::Asked(asked) => operator::run(asked, out),
-        ConfigVerb::Reencrypt { paths, from, to, alias, dry_run, keep_undecryptable, output } => {
+        ConfigVerb::Reencrypt { paths, from, to, alias, dry_run, keep_undecryptable, form } => {
             let wanted = reencrypt::Wanted { from, to, alias, dry_run, keep_undecryptable };
-            reencrypt::run(&paths, &wanted, output, out)
+            reencrypt::run(&paths, &wanted, form.output, out)
         }
     }
 }

@@ -11,7 +11,8 @@ use serde_json::json;
 use wellspring_config_server::reencrypt::{Rekeying, Rewritten};
 use wellspring_properties::{Environment, Problem, PropertySource};
 
-use crate::commands::{Output, output, validate};
+use crate::commands::{output, validate};
+use crate::server::{Outcome, Output, write};
 
 pub(super) struct Wanted {
     pub(super) from: PathBuf,
@@ -29,14 +30,14 @@ struct File {
     after: Rewritten,
 }
 
-pub(super) fn run(paths: &[PathBuf], wanted: &Wanted, form: Output, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn run(paths: &[PathBuf], wanted: &Wanted, form: Output, out: &mut dyn Write) -> Outcome {
     let files = match found(paths, wanted) {
         Ok(files) => files,
         Err(problem) => {
             match form {
-                Output::Text => writeln!(out, "{problem}")?,
-                Output::Json | Output::Yaml => {
-                    output::write(form, &json!({"ok": false, "problems": [output::problem(&problem)]}), out)?;
+                Output::Table => writeln!(out, "{problem}")?,
+                Output::Json | Output::Yaml | Output::Ndjson => {
+                    write(form, &json!({"ok": false, "problems": [output::problem(&problem)]}), out)?;
                 }
             }
             return Ok(false);
@@ -56,7 +57,7 @@ pub(super) fn run(paths: &[PathBuf], wanted: &Wanted, form: Output, out: &mut dy
         })
         .collect();
     match form {
-        Output::Text => {
+        Output::Table => {
             for file in changing.clone() {
                 writeln!(out, "{}: {} values", file.path.display(), file.after.changed)?;
             }
@@ -79,7 +80,7 @@ pub(super) fn run(paths: &[PathBuf], wanted: &Wanted, form: Output, out: &mut dy
                 sum(|after| after.already),
             )?;
         }
-        Output::Json | Output::Yaml => {
+        Output::Json | Output::Yaml | Output::Ndjson => {
             let answer = json!({
                 "ok": failure.is_none() && !refused,
                 "written": written,
@@ -89,7 +90,7 @@ pub(super) fn run(paths: &[PathBuf], wanted: &Wanted, form: Output, out: &mut dy
                 "files": changing.map(|file| json!({"file": file.path.display().to_string(), "values": file.after.changed})).collect::<Vec<_>>(),
                 "undecryptable": places,
             });
-            output::write(form, &answer, out)?;
+            write(form, &answer, out)?;
         }
     }
     Ok(failure.is_none() && !refused)

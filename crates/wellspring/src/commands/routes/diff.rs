@@ -1,10 +1,10 @@
 //! `routes diff`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Output, output};
+use crate::server::{Outcome, Output, write};
 
 /// A route without its place: where it stands in the file is no difference.
 fn content(route: &Value) -> Map<String, Value> {
@@ -17,7 +17,7 @@ fn id(route: &Value) -> &str {
     route.get("route_id").and_then(Value::as_str).unwrap_or_default()
 }
 
-pub(super) fn run(before: &[Value], after: &[Value], form: Output, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn run(before: &[Value], after: &[Value], form: Output, out: &mut dyn Write) -> Outcome {
     let missing = |from: &[Value], there: &[Value]| -> Vec<String> {
         from.iter()
             .map(id)
@@ -46,9 +46,9 @@ pub(super) fn run(before: &[Value], after: &[Value], form: Output, out: &mut dyn
     };
     let reordered = sequence(before, after) != sequence(after, before);
     let same = removed.is_empty() && added.is_empty() && changed.is_empty() && !reordered;
-    if form != Output::Text {
+    if form != Output::Table {
         let answer = json!({"same": same, "removed": removed, "added": added, "changed": changed, "reordered": reordered});
-        output::write(form, &answer, out)?;
+        write(form, &answer, out)?;
         return Ok(same);
     }
     removed.iter().try_for_each(|route| writeln!(out, "- {route}"))?;

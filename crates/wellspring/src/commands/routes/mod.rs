@@ -13,7 +13,7 @@ use clap::Subcommand;
 use wellspring_gateway::Offline;
 use wellspring_properties::Loader;
 
-use super::Output;
+use crate::server::{Outcome, Output};
 
 /// What may be asked about routes.
 #[derive(Debug, Subcommand)]
@@ -71,12 +71,12 @@ pub(crate) enum RoutesVerb {
 }
 
 /// True when all is as it should be.
-pub(super) fn run(verb: RoutesVerb, args: Vec<String>, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn run(verb: RoutesVerb, args: Vec<String>, out: &mut dyn Write) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _inside = runtime.enter();
     match verb {
         RoutesVerb::List { gateway: Some(url), output, .. } => {
-            runtime.block_on(list::remote(&url)).map(|routes| list::show(&routes, output, out))?
+            list::show(&runtime.block_on(list::remote(&url))?, output, out)
         }
         RoutesVerb::List { config, output, .. } => {
             let Some(routes) = load(&runtime, &config.unwrap_or_default(), args, out)? else {
@@ -174,7 +174,7 @@ mod tests {
     fn routes_are_listed_traced_and_tested() {
         let files = Files::new();
         let config = files.path("before.yml");
-        let output = Output::Text;
+        let output = Output::Table;
         let (fine, text) = asked(RoutesVerb::List { config: Some(config.clone()), gateway: None, output });
         assert!(fine && text.lines().count() == 3 && text.contains("orders  http://h:1"), "{text}");
         let trace = RoutesVerb::Trace {
@@ -202,7 +202,7 @@ mod tests {
         let files = Files::new();
         let (before, after) = (files.path("before.yml"), files.path("after.yml"));
         let diff = |output| asked(RoutesVerb::Diff { before: before.clone(), after: after.clone(), output });
-        let (fine, text) = diff(Output::Text);
+        let (fine, text) = diff(Output::Table);
         assert!(!fine && text.contains("- all\n+ new\n~ orders") && text.contains("http://h:3"), "{text}");
         let json: serde_json::Value = serde_json::from_str(&diff(Output::Json).1).unwrap();
         assert_eq!((&json["removed"][0], &json["changed"][0]["route"]), (&"all".into(), &"orders".into()));
@@ -210,7 +210,7 @@ mod tests {
             before: before.clone(),
             after: after.clone(),
             requests: files.path("lines.txt"),
-            output: Output::Text,
+            output: Output::Table,
         };
         let (fine, text) = asked(replay);
         assert!(
@@ -221,7 +221,7 @@ mod tests {
             before: before.clone(),
             after: before,
             requests: files.path("lines.txt"),
-            output: Output::Text,
+            output: Output::Table,
         };
         assert_eq!(asked(same), (true, "2 requests, 2 the same, 0 different, 0 lines not read\n".to_owned()));
     }

@@ -1,11 +1,11 @@
 //! `routes replay`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use wellspring_gateway::Offline;
 use wellspring_gateway::replay::{Outcome, compare};
 
-use super::super::{Output, output};
+use crate::server::{self, Output, write};
 
 pub(super) fn run(
     before: &Offline,
@@ -13,10 +13,10 @@ pub(super) fn run(
     requests: &str,
     form: Output,
     out: &mut dyn Write,
-) -> io::Result<bool> {
+) -> server::Outcome {
     let report = compare(requests, |asked| before.trace(asked), |asked| after.trace(asked));
-    if form != Output::Text {
-        output::write(form, &serde_json::to_value(&report)?, out)?;
+    if form != Output::Table {
+        write(form, &serde_json::to_value(&report)?, out)?;
         return Ok(report.different == 0);
     }
     let shown = |outcome: &Outcome| {

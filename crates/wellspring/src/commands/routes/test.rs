@@ -1,14 +1,14 @@
 //! `routes test`: lines `GET /path -> route`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::json;
 use wellspring_gateway::Offline;
 use wellspring_gateway::replay::record::{self, Recorded};
 
-use super::super::{Output, output};
+use crate::server::{Outcome, Output, write};
 
-pub(super) fn run(routes: &Offline, lines: &str, form: Output, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn run(routes: &Offline, lines: &str, form: Output, out: &mut dyn Write) -> Outcome {
     let mut cases = Vec::new();
     for (line, number) in lines.lines().zip(1..) {
         if line.trim().is_empty() || line.starts_with('#') {
@@ -30,7 +30,7 @@ pub(super) fn run(routes: &Offline, lines: &str, form: Output, out: &mut dyn Wri
         cases.push((shown, wanted.trim().to_owned(), found));
     }
     let wrong = cases.iter().filter(|(_, wanted, found)| wanted != found).count();
-    if form == Output::Text {
+    if form == Output::Table {
         for (shown, wanted, found) in cases.iter().filter(|(_, wanted, found)| wanted != found) {
             writeln!(out, "{shown}: wanted {wanted}, goes to {found}")?;
         }
@@ -40,7 +40,7 @@ pub(super) fn run(routes: &Offline, lines: &str, form: Output, out: &mut dyn Wri
             .iter()
             .map(|(shown, wanted, found)| json!({"request": shown, "wanted": wanted, "found": found, "ok": wanted == found}))
             .collect();
-        output::write(form, &json!({"ok": wrong == 0, "requests": listed}), out)?;
+        write(form, &json!({"ok": wrong == 0, "requests": listed}), out)?;
     }
     Ok(wrong == 0)
 }

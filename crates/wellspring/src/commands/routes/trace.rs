@@ -1,11 +1,11 @@
 //! `routes trace`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use wellspring_gateway::Offline;
 use wellspring_gateway::trace::{Described, Values};
 
-use super::super::{Output, output};
+use crate::server::{Outcome, Output, write};
 
 pub(super) fn run(
     routes: &Offline,
@@ -14,7 +14,7 @@ pub(super) fn run(
     headers: &[String],
     form: Output,
     out: &mut dyn Write,
-) -> io::Result<bool> {
+) -> Outcome {
     let mut described =
         Described { method: method.to_ascii_uppercase(), path: path.to_owned(), ..Described::default() };
     for header in headers {
@@ -43,8 +43,8 @@ pub(super) fn run(
             return Ok(false);
         }
     };
-    if form != Output::Text {
-        output::write(form, &serde_json::to_value(&trace)?, out)?;
+    if form != Output::Table {
+        write(form, &serde_json::to_value(&trace)?, out)?;
         return Ok(trace.route.is_some());
     }
     for tried in &trace.tried {

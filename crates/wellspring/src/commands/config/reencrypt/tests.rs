@@ -39,7 +39,7 @@ impl Tree {
             keep_undecryptable,
         };
         let mut out = Vec::new();
-        let fine = run(&[self.path("tree")], &wanted, Output::Text, &mut out).unwrap();
+        let fine = run(&[self.path("tree")], &wanted, Output::Table, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         (fine, text.replace(&format!("{}/", self.folder.path().display()), ""))
     }

@@ -1,0 +1,42 @@
+//! A stream of server-sent events, each with JSON as data.
+
+use reqwest::Response;
+use serde_json::Value;
+use wellspring_lb_client::sse::{Event, Lines};
+
+use super::{Exit, Failed};
+use crate::codes;
+
+/// Events as they come.
+#[derive(Debug)]
+pub(crate) struct Events {
+    server: String,
+    response: Response,
+    lines: Lines,
+}
+
+impl Events {
+    pub(super) fn of(server: String, response: Response) -> Self {
+        Self { server, response, lines: Lines::default() }
+    }
+
+    /// Id, name and data of the next; nothing when the server has ended the stream in good order.
+    pub(crate) async fn next(&mut self) -> Result<Option<(String, String, Value)>, Failed> {
+        loop {
+            if let Some(Event { id, name, data }) = self.lines.next_event() {
+                let Ok(data) = serde_json::from_str(&data) else { continue };
+                return Ok(Some((id, name, data)));
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) if self.lines.feed(&chunk) => {}
+                Ok(Some(_)) => return Err(self.broken("an event without end")),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(Failed::unreachable(&self.server, &error)),
+            }
+        }
+    }
+
+    fn broken(&self, what: &str) -> Failed {
+        Failed::new(Exit::Unreachable, format!("{} sends {what}", self.server)).code(codes::UNREACHABLE)
+    }
+}
