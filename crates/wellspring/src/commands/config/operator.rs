@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::server::{Column, Consent, Outcome, Server, variable, wait};
+use crate::server::{Column, Consent, Outcome, Server, wait};
 
 /// Asks a running config server.
 #[derive(Debug, Subcommand)]
@@ -138,7 +138,7 @@ async fn answer(asked: Asked, out: &mut dyn Write) -> Outcome {
             let platform = server.open()?;
             consent.ask(&format!("hold {} at {commit}", label.as_deref().unwrap_or("the default label")))?;
             let mut order = json!({"commit": commit});
-            for (name, value) in [("label", label), ("repository", repository), ("actor", user())] {
+            for (name, value) in [("label", label), ("repository", repository)] {
                 if let (Some(order), Some(value)) = (order.as_object_mut(), value) {
                     order.insert(name.to_owned(), value.into());
                 }
@@ -150,12 +150,7 @@ async fn answer(asked: Asked, out: &mut dyn Write) -> Outcome {
         Asked::Unpin { label, repository, consent, server } => {
             let platform = server.open()?;
             consent.ask(&format!("let {label} follow its branch again"))?;
-            let user = user();
-            let query = [
-                ("repository", repository.as_deref()),
-                ("actor", user.as_deref()),
-                ("reason", consent.reason()),
-            ];
+            let query = [("repository", repository.as_deref()), ("reason", consent.reason())];
             let answer = platform.delete(&["config", "pins", &label], &query).await?;
             server.show(&answer, PINS, out)?;
             Ok(true)
@@ -208,8 +203,3 @@ const PINS: &[Column] = &[
     ("REASON", "reason"),
     ("REPOSITORY", "repository"),
 ];
-
-/// Whom the event log names where the admin API knows nobody by name.
-fn user() -> Option<String> {
-    variable("USER").or_else(|| variable("LOGNAME"))
-}
