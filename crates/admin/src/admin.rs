@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -15,6 +15,7 @@ use crate::domain::{Domain, Slot};
 use crate::events::{Log, New, Topic};
 use crate::federation::Federation;
 use crate::part::{Health, Part, Problem};
+use crate::registry::{Listener, Registry};
 use crate::services::{Service, Services};
 use crate::tap::Tap;
 
@@ -31,9 +32,11 @@ struct Inner {
     services: Slot<dyn Services>,
     config: Slot<dyn Configs>,
     tap: Slot<dyn Tap>,
+    registry: Slot<dyn Registry>,
     log: Log,
     listening: AtomicBool,
     federation: Federation,
+    http: OnceLock<reqwest::Client>,
     /// When strangers were last noted.
     strangers: Mutex<VecDeque<Millis>>,
     /// Daemon and component: the status last seen, and since when.
@@ -83,9 +86,39 @@ impl Admin {
         self.0.config.get()
     }
 
+    /// What instances and other daemons are asked with. It follows no redirects.
+    pub fn call_with(&self, http: reqwest::Client) {
+        // The first one does.
+        self.0.http.get_or_init(|| http);
+    }
+
+    pub(crate) fn http(&self) -> Option<&reqwest::Client> {
+        self.0.http.get()
+    }
+
+    /// Whether anybody can look: what is noted for operators alone need not be noted else.
+    pub fn is_served(&self) -> bool {
+        self.0.listening.load(Relaxed)
+    }
+
+    /// Where this process listens.
+    pub(crate) fn listeners(&self) -> Vec<Listener> {
+        let parts = self.0.parts.read();
+        parts.iter().map(|part| Listener { daemon: part.name(), address: part.address() }).collect()
+    }
+
     /// Whether the caller is the one who serves the API: only the first of several daemons does.
     pub fn claim_listener(&self) -> bool {
         !self.0.listening.swap(true, Relaxed)
+    }
+
+    /// The registry of this process.
+    pub fn show_registry(&self, registry: impl Registry) {
+        self.0.registry.set(Arc::new(registry));
+    }
+
+    pub(crate) fn registry(&self) -> Option<Arc<dyn Registry>> {
+        self.0.registry.get()
     }
 
     /// The gateway of this process: its live requests.
@@ -100,7 +133,7 @@ impl Admin {
     /// Whether a daemon of this process has it.
     pub(crate) fn has(&self, domain: Domain) -> bool {
         match domain {
-            Domain::Registry => false,
+            Domain::Registry => self.0.registry.is_set(),
             Domain::Config => self.0.config.is_set(),
             Domain::Gateway => self.0.tap.is_set(),
             Domain::Bus => false,

@@ -14,6 +14,7 @@ pub mod events;
 mod federation;
 mod listener;
 mod part;
+pub mod registry;
 mod schema;
 mod services;
 mod tap;

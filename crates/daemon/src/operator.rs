@@ -54,6 +54,7 @@ pub(crate) fn serve(
     if settings.address.is_none() || !context.admin.claim_listener() {
         return Ok(None);
     }
+    context.admin.call_with(context.client.http().clone());
     let access = settings.access(&context.env)?;
     let router = api::router(context.admin.clone(), access.clone(), context.tasks.draining());
     let front = front.clone().at(String::new()).serving(router.into());

@@ -54,7 +54,7 @@ async fn build(context: Context) -> anyhow::Result<Service> {
     dns::start(&context, &config.dns, &node, &own.ip_addr).await?;
     timers(&context, &config, &node);
     metrics::publish(&context.meters, &node);
-    context.admin.show_services(crate::admin::Registered(Arc::clone(&node)));
+    crate::admin::show(&context, &config, &node)?;
     let stale = config.list_interval.map(|interval| Arc::new(ResponseCache::new(interval)));
     if let Some(stale) = &stale {
         tracing::info!(interval = ?config.list_interval.unwrap_or_default(), "stock clients get lists as old as the original's");

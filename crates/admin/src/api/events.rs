@@ -83,6 +83,7 @@ fn wanted(query: &Query, actor: Actor) -> Result<events::Query, Refusal> {
         before: before.map_err(|_| Refusal::parameter("cursor", "the `next` of the page before"))?,
         topics: topics(query)?,
         text: text("q"),
+        subject: None,
         actor: text("actor"),
         application: text("application"),
         from: millis("from")?,

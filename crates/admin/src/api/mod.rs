@@ -1,13 +1,17 @@
 //! `/api/v1`: one table of routes makes the router, the gate before each route, and the OpenAPI file.
 
+mod actuator;
+mod cluster;
 mod config;
 mod events;
 mod gate;
+mod instances;
 mod openapi;
 mod overview;
 mod paging;
 mod refusal;
 mod routes;
+mod search;
 mod services;
 mod session;
 mod stream;
@@ -67,6 +71,10 @@ fn table() -> Routes {
     session::mount(&mut routes);
     users::mount(&mut routes);
     services::mount(&mut routes);
+    instances::mount(&mut routes);
+    actuator::mount(&mut routes);
+    cluster::mount(&mut routes);
+    search::mount(&mut routes);
     config::mount(&mut routes);
     tap::mount(&mut routes);
     events::mount(&mut routes);

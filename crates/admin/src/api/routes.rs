@@ -51,6 +51,8 @@ pub(super) struct At {
     pub(super) scope: Scope,
     /// Only daemons with this have an answer: elsewhere the request is passed on.
     pub(super) domain: Option<Domain>,
+    /// What this process knows is an answer as well, when no other can be asked.
+    pub(super) answers_itself: bool,
     /// The page of the console whose action does it.
     pub(super) page: Option<&'static str>,
     /// The words after `wellspring` that do it.
@@ -83,6 +85,7 @@ pub(super) const fn at(path: &'static str, summary: &'static str) -> At {
         role: Some(Role::Viewer),
         scope: Scope::Platform,
         domain: None,
+        answers_itself: false,
         page: None,
         command: None,
     }
@@ -108,6 +111,11 @@ impl At {
 
     pub(super) const fn domain(self, domain: Domain) -> Self {
         Self { domain: Some(domain), ..self }
+    }
+
+    /// As [`At::domain`]; without a daemon that has it this one answers as well as it can.
+    pub(super) const fn prefers(self, domain: Domain) -> Self {
+        Self { domain: Some(domain), answers_itself: true, ..self }
     }
 
     /// Of writes: the console's page and the command that do it.

@@ -4,10 +4,13 @@ use axum::Json;
 use axum::extract::{self, Path};
 
 use super::State;
+use super::instances::subject;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
 use super::routes::{Routes, Scope, at};
 use crate::access::Actor;
+use crate::domain::Domain;
+use crate::events::{self, Event};
 use crate::schema::view;
 use crate::services::{Instance, Service};
 
@@ -21,18 +24,27 @@ view! {
     }
 }
 
+/// Shown with an instance.
+const EVENTS: usize = 20;
+
 pub(super) fn mount(routes: &mut Routes) {
-    let list = at("/services", "Registered services with their instances").scope(Scope::Listed).query(&[
-        ("q", "string", "part of a name, an instance id, a host or a status"),
-        ("status", "string", "services with an instance that has it"),
-        ("instances", "boolean", "false: without the instances"),
-        ("cursor", "string", "from the page before"),
-        ("limit", "integer", "1 to 1000, 100 without"),
-    ]);
+    let list = at("/services", "Registered services with their instances")
+        .scope(Scope::Listed)
+        .prefers(Domain::Registry)
+        .query(&[
+            ("q", "string", "part of a name, an instance id, a host or a status"),
+            ("status", "string", "services with an instance that has it"),
+            ("instances", "boolean", "false: without the instances"),
+            ("cursor", "string", "from the page before"),
+            ("limit", "integer", "1 to 1000, 100 without"),
+        ]);
     routes.get::<ServicePage, _, _>(list, listed);
-    let one_service = at("/services/{name}", "One service").scope(Scope::Path("name"));
+    let one_service =
+        at("/services/{name}", "One service").scope(Scope::Path("name")).prefers(Domain::Registry);
     routes.get::<Service, _, _>(one_service, one);
-    let one_instance = at("/services/{name}/instances/{id}", "One instance").scope(Scope::Path("name"));
+    let one_instance = at("/services/{name}/instances/{id}", "One instance")
+        .scope(Scope::Path("name"))
+        .prefers(Domain::Registry);
     routes.get::<Instance, _, _>(one_instance, instance);
 }
 
@@ -90,7 +102,25 @@ async fn instance(
     extract::State(state): extract::State<State>,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Json<Instance>, Refusal> {
-    let service = named(&state, &name)?;
-    let found = service.instances.into_iter().find(|instance| instance.id == id);
-    found.map(Json).ok_or_else(|| Refusal::unknown("instance", &id))
+    let mut found = known(&state, &name, &id)?;
+    let wanted = events::Query { subject: Some(subject(&name, &id)), ..events::Query::default() };
+    let (events, _) = state.admin.log().page(&wanted, EVENTS);
+    found.events = events.iter().map(|event| Event::clone(event)).collect();
+    if let Some(config) = state.admin.config() {
+        let service = Service::new(name, vec![found.clone()]);
+        let clients = config.drift(vec![service]).await.unwrap_or_default();
+        if let Some(client) = clients.into_iter().find(|client| client.instance.as_deref() == Some(&*id)) {
+            (found.config_commit, found.config_state) = (client.version, Some(client.state));
+        }
+    }
+    Ok(Json(found))
+}
+
+/// One instance, from the registry where it is here.
+pub(super) fn known(state: &State, name: &str, id: &str) -> Result<Instance, Refusal> {
+    let found = match state.admin.registry() {
+        Some(registry) => registry.instance(name, id),
+        None => named(state, name)?.instances.into_iter().find(|instance| instance.id == id),
+    };
+    found.ok_or_else(|| Refusal::unknown("instance", id))
 }

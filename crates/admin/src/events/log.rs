@@ -45,6 +45,8 @@ pub struct Query {
     pub topics: Vec<Topic>,
     /// In subject, text, kind, daemon or actor; any case.
     pub text: Option<String>,
+    /// Exactly this subject.
+    pub subject: Option<String>,
     /// Who did it.
     pub actor: Option<String>,
     /// What it is about.
@@ -193,6 +195,7 @@ impl Query {
         };
         let reached = |actor: &Actor| event.application.as_deref().is_none_or(|name| actor.reaches(name));
         topic
+            && self.subject.as_deref().is_none_or(|subject| subject.eq_ignore_ascii_case(&event.subject))
             && is(&self.actor, &event.actor)
             && is(&self.application, &event.application)
             && self.from.is_none_or(|from| event.at >= from)

@@ -15,6 +15,7 @@ use wellspring_wire::eureka::{InstanceInfo, Metadata, Status};
 
 use crate::Clock;
 use crate::access::UserId;
+use crate::admin::News;
 use crate::cache::Cache;
 use crate::feed::Feed;
 use crate::peers::Peers;
@@ -42,6 +43,7 @@ pub struct Node {
     deltas: AtomicI64,
     clock: Clock,
     log: OnceLock<EventLog>,
+    news: OnceLock<News>,
     regions: Regions,
 }
 
@@ -89,6 +91,7 @@ impl Node {
             deltas: AtomicI64::new(0),
             clock,
             log: OnceLock::new(),
+            news: OnceLock::new(),
             regions: Regions::default(),
         }
     }
@@ -140,6 +143,9 @@ impl Node {
                 log.record(change, caller, now);
             }
         }
+        if let Some(news) = self.news.get() {
+            news.tell(&changes);
+        }
         drop(state);
         for change in &changes {
             let instance = &change.instance;
@@ -149,6 +155,10 @@ impl Node {
             tracing::debug!(app = %instance.app, id = instance.id(), status = %instance.status, "{}", change.kind.as_str());
         }
         result
+    }
+
+    pub(crate) fn news(&self) -> &OnceLock<News> {
+        &self.news
     }
 
     pub fn clock(&self) -> &Clock {

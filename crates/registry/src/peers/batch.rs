@@ -249,6 +249,11 @@ impl Outbox {
         self.tasks.is_empty()
     }
 
+    /// Since when the oldest task waits.
+    pub fn oldest(&self) -> Option<Millis> {
+        self.queue.iter().find_map(|key| self.tasks.get(key)).map(|task| task.since)
+    }
+
     /// Tasks that never arrived: too many, too old, or refused.
     pub fn dropped(&self) -> u64 {
         self.dropped

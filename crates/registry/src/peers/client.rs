@@ -12,6 +12,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wellspring_wire::Millis;
 use wellspring_wire::eureka::json;
 use wellspring_wire::eureka::replication::{Action, ReplicationInstance, ReplicationResponse};
 
@@ -32,6 +33,16 @@ pub struct Peer {
     ours: AtomicBool,
     ended: CancellationToken,
     clock: Clock,
+    noted: Mutex<Noted>,
+}
+
+/// What an operator wants to know of a peer.
+#[derive(Debug, Clone, Default)]
+pub struct Noted {
+    /// What went wrong last.
+    pub error: Option<(Millis, String)>,
+    /// How many instances the last comparison put right.
+    pub healed: Option<(Millis, usize)>,
 }
 
 impl Peer {
@@ -43,6 +54,7 @@ impl Peer {
             ours: AtomicBool::new(false),
             ended: CancellationToken::new(),
             clock,
+            noted: Mutex::default(),
         })
     }
 
@@ -63,6 +75,23 @@ impl Peer {
     pub fn state(&self) -> (usize, u64, bool) {
         let outbox = self.outbox.lock();
         (outbox.len(), outbox.dropped(), outbox.reachable())
+    }
+
+    /// Since when the oldest task waits.
+    pub fn oldest(&self) -> Option<Millis> {
+        self.outbox.lock().oldest()
+    }
+
+    pub fn noted(&self) -> Noted {
+        self.noted.lock().clone()
+    }
+
+    pub(super) fn compared(&self, healed: usize) {
+        self.noted.lock().healed = Some((self.clock.now(), healed));
+    }
+
+    pub(super) fn note_error(&self, error: String) {
+        self.noted.lock().error = Some((self.clock.now(), error));
     }
 
     /// Whether it has shown itself to be a registry of this kind.
@@ -166,6 +195,7 @@ impl Peer {
         }
         if !status.is_success() {
             tracing::warn!(peer = %self.address, %status, "peer refused a batch");
+            self.note_error(format!("answered {status}"));
             return Err(Outcome::Refused);
         }
         self.seen(response.headers());
@@ -179,6 +209,7 @@ impl Peer {
     fn failed(&self, error: &reqwest::Error) -> Outcome {
         let outcome =
             if error.is_timeout() && !error.is_connect() { Outcome::Congested } else { Outcome::Unreachable };
+        self.note_error(error.to_string());
         if self.outbox.lock().reachable() {
             tracing::warn!(peer = %self.address, error = %error.to_string(), "peer could not be reached");
         }

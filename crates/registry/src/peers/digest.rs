@@ -22,9 +22,9 @@ pub async fn run(node: Arc<Node>, http: reqwest::Client, period: Duration) {
     let period = period.max(Duration::from_millis(100));
     loop {
         for peer in node.peers().all().iter() {
-            match exchange(&node, peer, &http).await {
-                Ok(0) => {}
-                Ok(healed) => tracing::info!(peer = %peer.address(), healed, "differences healed"),
+            match compare(&node, peer, &http).await {
+                Ok(None | Some(0)) => {}
+                Ok(Some(healed)) => tracing::info!(peer = %peer.address(), healed, "differences healed"),
                 Err(error) => {
                     tracing::debug!(peer = %peer.address(), error = %format!("{error:#}"), "no comparison with peer")
                 }
@@ -34,9 +34,19 @@ pub async fn run(node: Arc<Node>, http: reqwest::Client, period: Duration) {
     }
 }
 
-/// One comparison; how many instances were taken over or cancelled.
-async fn exchange(node: &Node, peer: &Peer, http: &reqwest::Client) -> anyhow::Result<usize> {
-    let Some(theirs) = get::<Digest>(peer, http, "digest").await? else { return Ok(0) };
+/// One comparison; how many instances were taken over or cancelled. `None`: a registry of another kind.
+pub async fn compare(node: &Node, peer: &Peer, http: &reqwest::Client) -> anyhow::Result<Option<usize>> {
+    let healed = exchange(node, peer, http).await;
+    match &healed {
+        Ok(Some(healed)) => peer.compared(*healed),
+        Ok(None) => {}
+        Err(error) => peer.note_error(format!("{error:#}")),
+    }
+    healed
+}
+
+async fn exchange(node: &Node, peer: &Peer, http: &reqwest::Client) -> anyhow::Result<Option<usize>> {
+    let Some(theirs) = get::<Digest>(peer, http, "digest").await? else { return Ok(None) };
     let mut healed = 0;
     for app in node.differences(&theirs) {
         let name = percent_encoding::utf8_percent_encode(&app, percent_encoding::NON_ALPHANUMERIC);
@@ -61,7 +71,7 @@ async fn exchange(node: &Node, peer: &Peer, http: &reqwest::Client) -> anyhow::R
             }
         }
     }
-    Ok(healed)
+    Ok(Some(healed))
 }
 
 /// What tells a peer that an instance was cancelled.

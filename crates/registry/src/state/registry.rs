@@ -411,6 +411,11 @@ impl Registry {
         }
     }
 
+    /// Expects those who are here, as an operator says, whatever was expected before.
+    pub fn accept_size(&mut self) {
+        self.expect(self.size);
+    }
+
     pub(super) fn lease_mut(&mut self, app: &str, id: &str) -> Option<&mut Lease> {
         self.apps.get_mut(app)?.leases.get_mut(id)
     }
