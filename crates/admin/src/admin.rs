@@ -10,12 +10,15 @@ use futures_util::future::join_all;
 use parking_lot::{Mutex, RwLock};
 use wellspring_wire::Millis;
 
+use crate::bus::Board;
 use crate::config::Configs;
 use crate::domain::{Domain, Slot};
 use crate::events::{Log, New, Topic};
 use crate::federation::Federation;
 use crate::part::{Health, Part, Problem};
 use crate::registry::{Listener, Registry};
+use crate::resilience::Resilience;
+use crate::routes::Gateway;
 use crate::services::{Service, Services};
 use crate::tap::Tap;
 
@@ -33,6 +36,10 @@ struct Inner {
     config: Slot<dyn Configs>,
     tap: Slot<dyn Tap>,
     registry: Slot<dyn Registry>,
+    gateway: Slot<dyn Gateway>,
+    bus: Slot<dyn Board>,
+    /// One of each application, by its name.
+    resilience: RwLock<Vec<Arc<dyn Resilience>>>,
     log: Log,
     listening: AtomicBool,
     federation: Federation,
@@ -65,6 +72,7 @@ impl Admin {
 
     pub fn remove_part(&self, name: &str) {
         self.0.parts.write().retain(|known| known.name() != name);
+        self.0.resilience.write().retain(|known| known.daemon() != name);
     }
 
     /// Where services are looked up from now on. The registry's own state goes before a client's view: call it later.
@@ -107,6 +115,35 @@ impl Admin {
         parts.iter().map(|part| Listener { daemon: part.name(), address: part.address() }).collect()
     }
 
+    /// The gateway of this process.
+    pub fn show_gateway(&self, gateway: impl Gateway) {
+        self.0.gateway.set(Arc::new(gateway));
+    }
+
+    pub(crate) fn gateway(&self) -> Option<Arc<dyn Gateway>> {
+        self.0.gateway.get()
+    }
+
+    /// The bus daemon of this process.
+    pub fn show_bus(&self, bus: impl Board) {
+        self.0.bus.set(Arc::new(bus));
+    }
+
+    pub(crate) fn bus(&self) -> Option<Arc<dyn Board>> {
+        self.0.bus.get()
+    }
+
+    /// The patterns of an application; those of an earlier one of the same name are replaced.
+    pub fn add_resilience(&self, patterns: impl Resilience) {
+        let mut all = self.0.resilience.write();
+        all.retain(|known| known.daemon() != patterns.daemon());
+        all.push(Arc::new(patterns));
+    }
+
+    pub(crate) fn resilience(&self) -> Vec<Arc<dyn Resilience>> {
+        self.0.resilience.read().clone()
+    }
+
     /// Whether the caller is the one who serves the API: only the first of several daemons does.
     pub fn claim_listener(&self) -> bool {
         !self.0.listening.swap(true, Relaxed)
@@ -136,7 +173,7 @@ impl Admin {
             Domain::Registry => self.0.registry.is_set(),
             Domain::Config => self.0.config.is_set(),
             Domain::Gateway => self.0.tap.is_set(),
-            Domain::Bus => false,
+            Domain::Bus => self.0.bus.is_set(),
         }
     }
 

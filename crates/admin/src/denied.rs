@@ -9,6 +9,8 @@ pub enum Denied {
     Wrong(&'static str, String),
     /// It contradicts what is: why.
     Conflict(String),
+    /// What was sent is wrong: a code that `explain` knows, what, where, and what to write instead.
+    Refused { code: String, message: String, place: Option<String>, hint: Option<String> },
     /// It should work and does not.
     Failed(String),
 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod admin;
 pub mod api;
+pub mod bus;
 pub mod codes;
 pub mod config;
 mod denied;
@@ -15,6 +16,8 @@ mod federation;
 mod listener;
 mod part;
 pub mod registry;
+pub mod resilience;
+pub mod routes;
 mod schema;
 mod services;
 mod tap;

@@ -24,7 +24,7 @@ use crate::transport::kafka;
 use crate::transport::memory::Exchange;
 use crate::transport::sse::Sse;
 use crate::webhook::Monitor;
-use crate::{admin, attach, journal, metrics};
+use crate::{admin, attach, journal, metrics, operator};
 
 /// The daemon, not started yet.
 pub fn app() -> App {
@@ -53,6 +53,7 @@ async fn build(cx: Context) -> anyhow::Result<axum::Router> {
     attach::mount(&cx, &bus)?;
     metrics::watch_board(&cx.meters, &bus);
     admin::mount(&cx, &bus)?;
+    operator::join(&cx, &bus);
     let router = hub.router().merge(Monitor::from_env(&cx.env, Some(bus.clone()))?.router());
     Ok(router)
 }

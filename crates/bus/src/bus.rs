@@ -113,7 +113,7 @@ pub(crate) struct Inner {
     pub(crate) instruments: Instruments,
     pub(crate) shutdown: CancellationToken,
     instances: ArcSwap<Option<Box<Instances>>>,
-    keep: ArcSwap<Option<Box<Keep>>>,
+    keep: ArcSwap<Vec<Arc<Keep>>>,
     tasks: TaskTracker,
 }
 
@@ -288,7 +288,17 @@ impl Bus {
     pub fn remember(&self, records: Vec<Record>, keep: impl Fn(&Record) + Send + Sync + 'static) {
         let mut log = self.inner.ack_log.lock();
         records.into_iter().for_each(|record| log.apply(record));
-        self.inner.keep.store(Arc::new(Some(Box::new(keep))));
+        self.on_record(keep);
+    }
+
+    /// Calls `told` for every change of the ack log.
+    pub fn on_record(&self, told: impl Fn(&Record) + Send + Sync + 'static) {
+        let told: Arc<Keep> = Arc::new(told);
+        self.inner.keep.rcu(|all| {
+            let mut all = Vec::clone(all);
+            all.push(Arc::clone(&told));
+            all
+        });
     }
 
     /// Sends the event `id` again, to each that has not acknowledged it. Answers the new events; `None`: no such event, or one
@@ -422,8 +432,8 @@ impl Inner {
     }
 
     pub(crate) fn keep(&self, record: Option<&Record>) {
-        if let (Some(record), Some(keep)) = (record, self.keep.load().as_ref()) {
-            keep(record);
+        if let Some(record) = record {
+            self.keep.load().iter().for_each(|keep| keep(record));
         }
     }
 }

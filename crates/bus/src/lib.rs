@@ -42,6 +42,7 @@ mod journal;
 pub mod listener;
 pub mod members;
 pub mod metrics;
+mod operator;
 pub mod transport;
 #[cfg(feature = "server")]
 pub mod webhook;

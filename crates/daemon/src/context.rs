@@ -9,7 +9,7 @@ use wellspring_properties::Environment;
 use wellspring_telemetry::Meters;
 use wellspring_telemetry::traces::Tracer;
 
-use crate::{Actuator, Health, Tasks};
+use crate::{Actuator, Health, Patterns, Tasks};
 
 /// Handed to `build`. Cloning shares everything.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Context {
     /// The configuration as it changes.
     pub refresher: Refresher,
     pub tracer: Tracer,
+    /// Breakers, limiters and the like around its calls.
+    pub patterns: Patterns,
     /// The operator's side: events, and the registry's state where it is at home.
     pub admin: Admin,
 }

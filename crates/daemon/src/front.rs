@@ -14,7 +14,7 @@ use wellspring_telemetry::traces::Tracer;
 use crate::Context;
 use crate::actuator::{Actuator, HealthView};
 use crate::error_page::{self, Detail, Included};
-use crate::observe::{Observation, Observed, Requests, Route};
+use crate::observe::{Observation, Observed, Requests, Route, Thrown};
 use crate::security::Security;
 use crate::service::{Caller, Request, Response, Service, Template};
 
@@ -94,8 +94,11 @@ impl Front {
             (None, None) => template.unwrap_or(Route::Fixed("/**")),
         };
         let detail = parts.extensions.remove::<Detail>();
-        let exception = detail.and_then(|detail| detail.exception);
-        observation.answered(parts.status, template, exception);
+        let of_detail = |Detail { message, exception }: Detail| {
+            Some(Thrown { exception: exception?, message: message.unwrap_or_default() })
+        };
+        let thrown = parts.extensions.remove::<Thrown>().or_else(|| detail.and_then(of_detail));
+        observation.answered(parts.status, template, thrown);
         http::Response::from_parts(parts, Observed::new(body, Some(observation)))
     }
 
@@ -155,9 +158,9 @@ impl Front {
     /// A handler that left only a [`Detail`] gets the page that shows as much of it as the settings allow.
     fn finish(&self, mut response: Response, seen: &Seen) -> Response {
         let Some(detail) = response.extensions_mut().remove::<Detail>() else { return response };
-        let exception = detail.exception.clone();
+        let noted = detail.clone();
         let mut response = self.replace(response, seen, Some(detail));
-        response.extensions_mut().insert(Detail { message: None, exception });
+        response.extensions_mut().insert(noted);
         response
     }
 

@@ -160,7 +160,16 @@ impl Route {
 struct Answer {
     status: StatusCode,
     uri: Route,
-    exception: Option<String>,
+    thrown: Option<Thrown>,
+}
+
+/// What an application's failure is called and what it says, for metrics and spans: a response extension. The answer stays
+/// as it is.
+#[derive(Clone, Debug)]
+pub struct Thrown {
+    /// The simple name that the original's exception has.
+    pub exception: String,
+    pub message: String,
 }
 
 impl Observation {
@@ -177,30 +186,42 @@ impl Observation {
     }
 
     /// The head of the answer is known; the body follows.
-    pub(crate) fn answered(&mut self, status: StatusCode, uri: Route, exception: Option<String>) {
-        self.answer = Some(Answer { status, uri, exception });
+    pub(crate) fn answered(&mut self, status: StatusCode, uri: Route, thrown: Option<Thrown>) {
+        self.answer = Some(Answer { status, uri, thrown });
     }
 }
 
 impl Drop for Observation {
     fn drop(&mut self) {
         self.requests.active.add(-1.0);
-        let Some(Answer { status, uri, exception }) = self.answer.take() else { return };
-        if let Some(timer) = self.requests.timer(uri.as_str(), self.method, status, exception.as_deref()) {
+        let Some(Answer { status, uri, thrown }) = self.answer.take() else { return };
+        let exception = thrown.as_ref().map(|thrown| thrown.exception.as_str());
+        if let Some(timer) = self.requests.timer(uri.as_str(), self.method, status, exception) {
             timer.record(self.begun.elapsed());
         }
         let Some((span, path)) = self.span.take() else { return };
         let method = self.method;
         span.end(move || {
-            let tags = vec![
-                ("exception", exception.unwrap_or_else(|| "none".to_owned())),
+            let (exception, message) = match thrown {
+                None => ("none".to_owned(), None),
+                Some(Thrown { exception, message }) => (exception, Some(message)),
+            };
+            let uri = uri.as_str();
+            let mut tags = vec![
+                ("exception", exception),
                 ("http.url", path.unwrap_or_default()),
                 ("method", method.to_owned()),
                 ("outcome", outcome(status).to_owned()),
                 ("status", status.as_str().to_owned()),
-                ("uri", uri.as_str().to_owned()),
+                ("uri", uri.to_owned()),
             ];
-            (format!("http {} {}", method.to_lowercase(), uri.as_str()).into(), tags)
+            tags.extend(message.filter(|message| !message.is_empty()).map(|message| ("error", message)));
+            let mut name = format!("http {}", method.to_lowercase());
+            // What has no template has no part in the name either.
+            if uri != "UNKNOWN" {
+                name = format!("{name} {uri}");
+            }
+            (name.into(), tags)
         });
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn admin(shared: Option<Admin>, env: &Environment) -> Result<Admin, S
 pub(crate) fn join(context: &Context) {
     let Context { admin, name, health, local_addr, client, refresher, .. } = context;
     admin.add_part(Own { name: name.clone(), address: *local_addr, health: health.clone() });
+    admin.add_resilience(context.patterns.clone());
     // The registry's own state, where it runs in this process, is shown instead.
     admin.offer_services(Discovered(client.discovery()));
     let (log, daemon) = (admin.clone(), name.clone());

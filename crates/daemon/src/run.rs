@@ -23,7 +23,9 @@ use crate::boot::Boot;
 use crate::front::Front;
 use crate::management::{self, Management};
 use crate::serve::{self, Entrance, Server, Serving, Shutdown, Tls, Trusted};
-use crate::{App, Context, Health, Service, StartError, Tasks, indicators, instruments, join, logging};
+use crate::{
+    App, Context, Health, Patterns, Service, StartError, Tasks, indicators, instruments, join, logging,
+};
 use crate::{operator, settings, tracing_settings, worker};
 
 /// How long leaving the registry may take.
@@ -144,9 +146,11 @@ fn context(
     let refresher = Refresher::new(env.clone(), Box::new(reload));
     refresher.watch(tasks.token())?;
     client.follow(&refresher);
+    let admin = operator::admin(boot.admin(), &env)?;
     Ok(Context {
         actuator: Actuator::new(&env)?,
-        admin: operator::admin(boot.admin(), &env)?,
+        patterns: Patterns::watch(&name, &client, &admin, &tasks),
+        admin,
         tracer: tracing_settings::tracer(&env, &name, &meters, &tasks)?,
         refresher,
         health: Health::new(&env)?,

@@ -133,6 +133,8 @@ pub(crate) fn tracer(
             .hint("a number from 0.0 to 1.0"));
     }
     let propagation = propagation(env, &tracing)?;
+    // As in the original: switched off, nothing is read from headers and nothing written to them.
+    let propagation = if tracing.enabled { propagation } else { Propagation::none() };
     let targets = if tracing.enabled { targets(env)? } else { None };
     let exporter = match targets {
         Some((targets, options)) => Some(exporter(targets, options, service, meters, tasks)?),

@@ -37,7 +37,7 @@ fn proxy(count: usize) -> Arc<Proxy> {
     let client = Client::from_env(&env, &meters).unwrap();
     let platform = Arc::new(Platform::new(&config, &env, client, &meters).unwrap());
     let proxy = Arc::new(Proxy::new(config, platform));
-    Refresh::new(Arc::clone(&proxy), env).unwrap().start().unwrap();
+    Refresh::new(Arc::clone(&proxy), env, None).unwrap().start().unwrap();
     proxy
 }
 

@@ -267,7 +267,7 @@ fn replayed(refresh: &Refresh, call: &Call) -> Reply {
     match call.json() {
         Ok(asked) => match replay::replay(refresh.proxy(), &refresh.env(), &asked) {
             Ok(report) => Reply::json(&report),
-            Err(error) => Reply::bad_request(error.to_string()),
+            Err(problem) => Reply::bad_request(problem.line()),
         },
         Err(refused) => refused,
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use wellspring_daemon::actuator::show_breakers;
 use wellspring_daemon::admin::{Denied, Tap};
 use wellspring_daemon::{App, Context, Service};
 
 use crate::actuator;
-use crate::breakers;
 use crate::config::{Config, with_both_prefixes};
 use crate::known;
+use crate::operator::Operator;
 use crate::platform::Platform;
 use crate::proxy::Proxy;
 use crate::route::refresh::Refresh;
@@ -31,12 +32,13 @@ async fn build(cx: Context) -> anyhow::Result<Service> {
     let config = Config::read(&env)?;
     let platform = Arc::new(Platform::new(&config, &env, cx.client.clone(), &cx.meters)?);
     let proxy = Arc::new(Proxy::new(config, Arc::clone(&platform)));
-    let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env)?);
+    let refresh = Arc::new(Refresh::new(Arc::clone(&proxy), env, Some((cx.admin.clone(), cx.name.clone())))?);
     let pulled = refresh.pull().await;
     refresh.start()?;
     cx.actuator.add(actuator::endpoint(&refresh)).context("actuator endpoint gateway")?;
-    breakers::mount(&cx, &platform)?;
+    show_breakers(&cx)?;
     cx.admin.show_tap(Taps(Arc::clone(&platform)));
+    cx.admin.show_gateway(Operator { refresh: Arc::clone(&refresh), daemon: cx.name.clone() });
     follow_settings(&cx, &refresh);
     follow_discovery(&cx, &refresh);
     if !pulled {
@@ -92,7 +94,7 @@ fn follow_discovery(cx: &Context, refresh: &Arc<Refresh>) {
     let mut services = cx.client.discovery().watch_services();
     cx.tasks.spawn(async move {
         while services.changed().await.is_ok() {
-            refresh.again().ok();
+            refresh.follow_services();
         }
     });
 }

@@ -18,6 +18,7 @@ use crate::route::{Destination, Route};
 use crate::security::Principal;
 use crate::upstream::Origin;
 use crate::upstream::body::Payload;
+use crate::watch::entry::is_secret;
 
 /// What the client sent, before any filter.
 #[derive(Debug, Clone)]
@@ -139,11 +140,7 @@ impl Saved {
                     .iter()
                     .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
                     .collect();
-                if name == http::header::AUTHORIZATION || name == http::header::COOKIE {
-                    "******".to_owned()
-                } else {
-                    values.join(", ")
-                }
+                if is_secret(name) { "******".to_owned() } else { values.join(", ") }
             };
             let same = self.headers.get_all(name).iter().eq(exchange.headers.get_all(name).iter());
             if !same {

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use wellspring_properties::Environment;
 use wellspring_telemetry::names::Name;
 use wellspring_telemetry::{Gauge, Meters, Timer, names};
 
 use crate::config::PREFIX;
 use crate::error::enum_name;
+use crate::figures::{self, Figures};
 use crate::tree::Tree;
 
 /// Makes the instruments.
@@ -24,6 +25,7 @@ pub struct Metrics {
     tags: Vec<(&'static str, String)>,
     with_path: bool,
     routes: Gauge,
+    figures: figures::All,
 }
 
 /// The timers of one route, by method and status.
@@ -34,6 +36,7 @@ pub struct RouteMeters {
     uri: String,
     path: Option<String>,
     timers: ArcSwap<HashMap<(Method, StatusCode), Timer>>,
+    pub figures: Arc<Figures>,
 }
 
 impl Metrics {
@@ -62,6 +65,7 @@ impl Metrics {
             tags,
             with_path: at("tags.path.enabled").as_deref() == Some("true"),
             routes: meters.gauge(count, &[]),
+            figures: figures::All::default(),
         }
     }
 
@@ -74,17 +78,21 @@ impl Metrics {
             uri: uri.to_owned(),
             path: self.with_path.then(|| path.unwrap_or("/**").to_owned()),
             timers: ArcSwap::default(),
+            figures: self.figures.of(id),
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 routes")]
     pub fn set_routes(&self, count: usize) {
         self.routes.set(count as f64);
+        self.figures.sweep();
     }
 }
 
 impl RouteMeters {
-    pub fn record(&self, method: &Method, status: StatusCode, took: Duration) {
+    pub fn record(&self, method: &Method, status: StatusCode, started: Instant) {
+        let took = started.elapsed();
+        self.figures.record(started, took, status);
         let Some(meters) = &self.metrics.meters else { return };
         if let Some(timer) = self.timers.load().get(&(method.clone(), status)) {
             timer.record(took);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use wellspring_daemon::admin::routes::RouteTrace;
 use wellspring_lb_client::Client;
 use wellspring_lb_client::discovery::Simple;
 use wellspring_lb_client::http::{Options, client};
@@ -16,11 +17,11 @@ use crate::cors::Cors;
 use crate::platform::Platform;
 use crate::problem::{BAD_SETTING, bad};
 use crate::proxy::{Proxy, Snapshot};
-use crate::route::compile;
 use crate::route::source::properties;
 use crate::route::table::Table;
+use crate::route::{Route, compile};
 use crate::security::Guard;
-use crate::trace::{Described, Trace, Unreadable, trace};
+use crate::trace::{Described, Unreadable, trace};
 
 /// A set of routes that serves nobody.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Offline {
         let quiet = [("wellspring.gateway.access-log.enabled", "false")];
         let env = with_both_prefixes(&env.with_first(PropertySource::of_pairs("offline", quiet)));
         let config = Config::read(&env)?;
-        let platform = Arc::new(Platform::new(&config, &env, client, &Meters::default())?);
+        let platform = Arc::new(Platform::new(&config, &env, client, &Meters::default())?.apart());
         let read = properties::read(&env)?;
         let mut problems = read.problems;
         let (routes, refused) = compile::all(&read.definitions, &read.defaults, &config, &env, &platform);
@@ -63,18 +64,20 @@ impl Offline {
     /// The routes as `/actuator/gateway/routes` shows them, with the place each stands at.
     #[must_use]
     pub fn routes(&self) -> Vec<Value> {
-        let shown = |route: &crate::route::Route| {
-            let mut value = crate::actuator::shown(route);
-            if let (Value::Object(members), Some(place)) = (&mut value, &route.definition.origin) {
-                members.insert("place".to_owned(), json!(place.to_string()));
-            }
-            value
-        };
-        self.proxy.snapshot().table.routes().iter().map(|route| shown(route)).collect()
+        self.proxy.snapshot().table.routes().iter().map(|route| placed(route)).collect()
     }
 
     /// What would become of a request.
-    pub fn trace(&self, described: &Described) -> Result<Trace, Unreadable> {
+    pub fn trace(&self, described: &Described) -> Result<RouteTrace, Unreadable> {
         trace(&self.proxy, described)
     }
+}
+
+/// A route as the actuator shows it, with its place.
+pub(crate) fn placed(route: &Route) -> Value {
+    let mut value = crate::actuator::shown(route);
+    if let (Value::Object(members), Some(place)) = (&mut value, &route.definition.origin) {
+        members.insert("place".to_owned(), json!(place.to_string()));
+    }
+    value
 }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rate_limit::local::Local;
 use crate::resilience::Breakers;
+use crate::spans::Spans;
 use crate::upstream::Upstreams;
 use crate::watch::Watch;
 
@@ -31,6 +32,7 @@ pub struct Platform {
     pub breakers: Breakers,
     pub local_limits: Arc<Local>,
     pub watch: Watch,
+    pub spans: Spans,
     redis: Mutex<Option<Redis>>,
 }
 
@@ -38,14 +40,21 @@ impl Platform {
     pub fn new(config: &Config, env: &Environment, client: Client, meters: &Meters) -> Result<Self, Problem> {
         Ok(Self {
             upstreams: Upstreams::new(config.http.clone())?,
+            breakers: Breakers::Shared(client.clone()),
             client,
             metrics: Metrics::new(meters, env),
             meters: meters.clone(),
-            breakers: Breakers::new(meters),
             local_limits: Arc::default(),
             watch: Watch::read(env, meters)?,
+            spans: Spans::read(env),
             redis: Mutex::default(),
         })
+    }
+
+    /// For routes that serve nobody: their breakers are nobody else's.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { breakers: Breakers::Apart, ..self }
     }
 
     /// The balancer of a service, always the same for a name.

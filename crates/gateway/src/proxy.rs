@@ -12,7 +12,7 @@ use http::header::{ACCEPT, COOKIE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::time::Instant;
-use wellspring_daemon::{Caller, Request};
+use wellspring_daemon::{Caller, Request, Template};
 use wellspring_lb_client::{Ended, pick};
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
@@ -32,6 +32,7 @@ use crate::route::Route;
 use crate::route::table::Table;
 use crate::security::refusal::Refusal as Refused;
 use crate::security::{Asked, Guard};
+use crate::spans;
 use crate::upstream::body::{Outgoing, Payload};
 use crate::upstream::{Answer, Counted, Origin, Timeouts, websocket};
 use crate::watch::Told;
@@ -68,12 +69,15 @@ pub struct Proxy {
     pub config: Config,
     pub platform: Arc<Platform>,
     ids: RequestIds,
+    /// The template of requests that no route is for.
+    unmatched: Arc<str>,
 }
 
 impl Proxy {
     #[must_use]
     pub fn new(config: Config, platform: Arc<Platform>) -> Self {
-        Self { snapshot: ArcSwap::default(), config, platform, ids: RequestIds::default() }
+        let unmatched = "/**".into();
+        Self { snapshot: ArcSwap::default(), config, platform, ids: RequestIds::default(), unmatched }
     }
 
     #[must_use]
@@ -174,7 +178,7 @@ impl Proxy {
         if self.platform.watch.is_on() {
             response.extensions_mut().insert(Told::of(&exchange));
         }
-        route.meters.record(&exchange.method, response.status(), started.elapsed());
+        route.meters.record(&exchange.method, response.status(), started);
         response
     }
 
@@ -237,6 +241,10 @@ impl Proxy {
         let mut response =
             page::response(error.status(), original.uri.path(), original.accept.as_ref(), id, message);
         append(response.headers_mut(), answer);
+        response.extensions_mut().insert(spans::thrown(error, original.uri.path()));
+        if matches!(error, Error::NoRoute) {
+            response.extensions_mut().insert(Template(Arc::clone(&self.unmatched)));
+        }
         response
     }
 
@@ -292,10 +300,9 @@ impl Proxy {
         })
     }
 
-    async fn call(&self, exchange: &mut Exchange, origin: &Arc<Origin>, ws: bool) -> Result<Reply, Error> {
-        let route = Arc::clone(&exchange.route);
+    /// Makes the headers those that the upstream gets.
+    pub(crate) fn prepare(&self, exchange: &mut Exchange, origin: &Origin) {
         trusted::apply(exchange, &self.config);
-        let tunnel = exchange.upgrade.is_some() || ws;
         hop_by_hop::remove(&mut exchange.headers, &self.config.hop_by_hop);
         hop_by_hop::keep_trailers_for_grpc(&mut exchange.headers);
         let host = match &exchange.host {
@@ -304,23 +311,34 @@ impl Proxy {
             HostHeader::Set(value) => Some(value.clone()),
         };
         exchange.headers.insert(HOST, host.unwrap_or_else(|| origin.host_header.clone()));
+    }
+
+    async fn call(&self, exchange: &mut Exchange, origin: &Arc<Origin>, ws: bool) -> Result<Reply, Error> {
+        let route = Arc::clone(&exchange.route);
+        let tunnel = exchange.upgrade.is_some() || ws;
+        self.prepare(exchange, origin);
         let body = exchange.payload.send()?;
         let mut request = http::Request::new(body);
         *request.method_mut() = exchange.method.clone();
         *request.uri_mut() = http::Uri::from(exchange.uri.clone());
         // Whoever wants to send again has kept a copy.
         *request.headers_mut() = std::mem::take(&mut exchange.headers);
+        let traced = self.platform.spans.begin(exchange, request.headers_mut());
         if tunnel {
             let upgrade = exchange.upgrade.take();
             let opening = self.platform.upstreams.websocket(origin, request, upgrade, route.connect_timeout);
-            let mut reply = Box::pin(opening).await?;
+            let opened = Box::pin(opening).await;
+            traced.end(opened.as_ref().map(|reply| reply.status));
+            let mut reply = opened?;
             if reply.status != StatusCode::SWITCHING_PROTOCOLS {
                 hop_by_hop::remove(&mut reply.headers, &self.config.hop_by_hop);
             }
             append(&mut reply.headers, std::mem::take(&mut exchange.answer));
             return Ok(reply);
         }
-        let response = self.answer(exchange, origin, request, &route).await?;
+        let answered = self.answer(exchange, origin, request, &route).await;
+        traced.end(answered.as_ref().map(Response::status));
+        let response = answered?;
         let (head, body) = response.into_parts();
         let mut headers = head.headers;
         hop_by_hop::remove(&mut headers, &self.config.hop_by_hop);

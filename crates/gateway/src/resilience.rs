@@ -3,159 +3,41 @@
 //! An instance's own settings lie over those of the set that `base-config` names, else over `configs.default`, key by key.
 
 use indexmap::IndexMap;
-use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use wellspring_lb_client::Client;
 use wellspring_properties::relaxed::{canonical, canonical_variable};
 use wellspring_properties::{Entry, Environment, Problem, PropertySource};
-use wellspring_resilience::CircuitBreaker;
-use wellspring_resilience::circuit_breaker::{CircuitBreakerConfig, Event};
+use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
 use wellspring_resilience::time_limiter::TimeLimiterConfig;
-use wellspring_telemetry::{Meters, names};
+use wellspring_resilience::{CircuitBreaker, ErrorLists};
 
 use crate::problem::BAD_SETTING;
 
 /// Sets that name one another end after so many steps.
 const DEEPEST_BASE: usize = 8;
 
-/// The breakers by name.
+/// Where breakers come from.
 #[derive(Debug)]
-pub struct Breakers {
-    made: Mutex<HashMap<String, Watched>>,
-    meters: Meters,
+pub enum Breakers {
+    /// The application's own ones, which everybody sees.
+    Shared(Client),
+    /// New ones for each that asks: of routes that serve nobody.
+    Apart,
 }
 
 impl Breakers {
-    #[must_use]
-    pub fn new(meters: &Meters) -> Self {
-        Self { made: Mutex::default(), meters: meters.clone() }
-    }
-
-    /// The breaker of that name: the one there is, when its settings are still the same.
-    pub fn get(&self, env: &Environment, name: &str) -> Result<CircuitBreaker, Problem> {
+    /// The breaker of that name, with what its settings say of errors.
+    pub fn get(&self, env: &Environment, name: &str) -> Result<(CircuitBreaker, ErrorLists), Problem> {
         let config: CircuitBreakerConfig = settings(env, "circuitbreaker", name)?;
-        let mut made = self.made.lock();
-        if let Some(known) = made.get(name).filter(|known| known.breaker.config() == config) {
-            return Ok(known.breaker.clone());
-        }
-        let breaker = CircuitBreaker::new(name, config).map_err(|invalid| {
+        let errors = config.errors();
+        let breaker = match self {
+            Self::Shared(client) => client.breaker(name, config),
+            Self::Apart => CircuitBreaker::new(name, config),
+        };
+        let breaker = breaker.map_err(|invalid| {
             Problem::new(BAD_SETTING, format!("resilience4j.circuitbreaker.instances.{name}: {invalid}"))
         })?;
-        self.watch(&breaker);
-        made.insert(name.to_owned(), Watched::new(breaker.clone()));
-        Ok(breaker)
-    }
-
-    /// Every breaker, by name.
-    #[must_use]
-    pub fn all(&self) -> Vec<Watched> {
-        let mut all: Vec<Watched> = self.made.lock().values().cloned().collect();
-        all.sort_by(|one, other| one.breaker.name().cmp(other.breaker.name()));
-        all
-    }
-
-    fn watch(&self, breaker: &CircuitBreaker) {
-        let failures = breaker.clone();
-        self.meters.gauge_fn(
-            names::RESILIENCE4J_CIRCUITBREAKER_FAILURE_RATE,
-            &[("name", breaker.name())],
-            move || f64::from(failures.metrics().failure_rate),
-        );
-        for state in ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"] {
-            let watched = breaker.clone();
-            let tags = [("name", breaker.name()), ("state", state)];
-            self.meters.gauge_fn(names::RESILIENCE4J_CIRCUITBREAKER_STATE, &tags, move || {
-                f64::from(u8::from(watched.state().as_str().eq_ignore_ascii_case(state)))
-            });
-        }
-    }
-}
-
-/// A breaker with its last events.
-#[derive(Debug, Clone)]
-pub struct Watched {
-    pub breaker: CircuitBreaker,
-    events: Arc<Mutex<VecDeque<Noted>>>,
-}
-
-/// An event as the actuator shows it.
-#[derive(Debug, Clone)]
-pub struct Noted {
-    pub breaker: String,
-    pub kind: String,
-    /// Since the epoch.
-    pub nanos: i128,
-    message: Option<String>,
-    took: Option<u128>,
-    transition: Option<String>,
-}
-
-impl Watched {
-    fn new(breaker: CircuitBreaker) -> Self {
-        let events: Arc<Mutex<VecDeque<Noted>>> = Arc::default();
-        let (kept, name) = (Arc::clone(&events), breaker.name().to_owned());
-        let most = breaker.config().event_consumer_buffer_size.clamp(1, 10_000);
-        breaker.on_event(move |event| {
-            let mut kept = kept.lock();
-            while kept.len() >= most {
-                kept.pop_front();
-            }
-            kept.push_back(Noted::of(&name, event));
-        });
-        Self { breaker, events }
-    }
-
-    /// The last events, oldest first.
-    #[must_use]
-    pub fn events(&self) -> Vec<Noted> {
-        self.events.lock().iter().cloned().collect()
-    }
-}
-
-impl Noted {
-    fn of(breaker: &str, event: &Event<'_>) -> Self {
-        let plain = |kind: &str| Self {
-            breaker: breaker.to_owned(),
-            kind: kind.to_owned(),
-            nanos: jiff::Timestamp::now().as_nanosecond(),
-            message: None,
-            took: None,
-            transition: None,
-        };
-        match event {
-            Event::Success { duration } => Self { took: Some(duration.as_millis()), ..plain("SUCCESS") },
-            Event::Error { duration, kind } => {
-                Self { took: Some(duration.as_millis()), message: Some((*kind).to_owned()), ..plain("ERROR") }
-            }
-            Event::IgnoredError { duration, kind } => Self {
-                took: Some(duration.as_millis()),
-                message: Some((*kind).to_owned()),
-                ..plain("IGNORED_ERROR")
-            },
-            Event::NotPermitted => plain("NOT_PERMITTED"),
-            Event::FailureRateExceeded { .. } => plain("FAILURE_RATE_EXCEEDED"),
-            Event::SlowCallRateExceeded { .. } => plain("SLOW_CALL_RATE_EXCEEDED"),
-            Event::StateTransition { from, to } => {
-                let transition = format!("{}_TO_{}", from.as_str(), to.as_str());
-                Self { transition: Some(transition), ..plain("STATE_TRANSITION") }
-            }
-            Event::Reset => plain("RESET"),
-        }
-    }
-
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let at =
-            jiff::Timestamp::from_nanosecond(self.nanos).map(|at| format!("{at}[UTC]")).unwrap_or_default();
-        serde_json::json!({
-            "circuitBreakerName": self.breaker,
-            "type": self.kind,
-            "creationTime": at,
-            "errorMessage": self.message,
-            "durationInMs": self.took,
-            "stateTransition": self.transition,
-        })
+        Ok((breaker, errors))
     }
 }
 

@@ -9,7 +9,13 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+use wellspring_daemon::admin::routes::{
+    RouteTrace, SentRequest, TraceOrder, TracedCondition, TracedFilter, TracedInstance, TriedRoute,
+};
+use wellspring_lb_client::{Instance, nanos, pick};
 use wellspring_pattern::Variables;
 use wellspring_wire::Millis;
 
@@ -19,6 +25,7 @@ use crate::predicate::Ask;
 use crate::proxy::Proxy;
 use crate::route::Route;
 use crate::upstream::body::Payload;
+use crate::watch::entry::is_secret;
 
 /// A request as somebody describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +38,41 @@ pub struct Described {
     /// The client's address.
     pub peer: IpAddr,
     pub secure: bool,
+}
+
+impl TryFrom<TraceOrder> for Described {
+    type Error = Unreadable;
+
+    fn try_from(order: TraceOrder) -> Result<Self, Unreadable> {
+        let text = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(Unreadable(format!("no header value: {other}"))),
+        };
+        let values = |value: &Value| match value {
+            Value::Array(lines) => lines.iter().map(text).collect::<Result<_, _>>().map(Values::Many),
+            one => text(one).map(Values::One),
+        };
+        let headers = order.headers.iter().map(|(name, value)| Ok((name.clone(), values(value)?)));
+        let peer = order.remote_address.as_deref().map(|text| {
+            text.parse().map_err(|_| Unreadable(format!("remoteAddress is no IP address: {text}")))
+        });
+        let described = Self {
+            path: order.path,
+            headers: headers.collect::<Result<_, Unreadable>>()?,
+            secure: order.secure,
+            ..Self::default()
+        };
+        Ok(Self {
+            method: if order.method.is_empty() {
+                described.method
+            } else {
+                order.method.to_ascii_uppercase()
+            },
+            peer: peer.transpose()?.unwrap_or(described.peer),
+            ..described
+        })
+    }
 }
 
 /// One header value, or several lines.
@@ -53,63 +95,14 @@ impl Default for Described {
     }
 }
 
-/// What the gateway would do.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Trace {
-    /// The route that wins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
-    /// Routes in the order they are tried, up to the winner.
-    pub tried: Vec<Tried>,
-    pub steps: Vec<Step>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// Why that one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why_instance: Option<String>,
-    /// Why it would not be sent: a filter's answer, an error, no route.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ends_with: Option<String>,
-}
-
-/// One route's verdict.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tried {
-    pub route: String,
-    pub matched: bool,
-    /// The first predicate that does not hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed: Option<String>,
-}
-
-/// One filter and what it changed.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    pub filter: &'static str,
-    pub changes: Vec<String>,
-    /// Named only: it would wait, count or repeat.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub not_run: bool,
-}
-
 /// A description that is no request.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(String);
 
-impl Unreadable {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
 /// Traces a request against the routes in force.
-pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> {
+pub fn trace(proxy: &Proxy, described: &Described) -> Result<RouteTrace, Unreadable> {
+    let began = Instant::now();
     let mut headers = HeaderMap::new();
     for (name, values) in &described.headers {
         let known: HeaderName = name.parse().map_err(|_| Unreadable(format!("no header name: {name}")))?;
@@ -139,17 +132,11 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
     };
     let mut found = Variables::default();
     let (route, tried) = choose(proxy, &method, &headers, &original, &mut found);
-    let mut trace = Trace {
-        route: route.as_ref().map(|route| route.id.to_string()),
-        tried,
-        steps: Vec::new(),
-        target: None,
-        instance: None,
-        why_instance: None,
-        ends_with: None,
-    };
+    let id = route.as_ref().map(|route| route.id.to_string());
+    let mut trace = RouteTrace { route: id, tried, ..RouteTrace::default() };
     let Some(route) = route else {
         trace.ends_with = Some("404: no route".to_owned());
+        trace.micros = micros(began);
         return Ok(trace);
     };
     let mut exchange = Exchange {
@@ -173,29 +160,45 @@ pub fn trace(proxy: &Proxy, described: &Described) -> Result<Trace, Unreadable> 
         upgrade: None,
         principal: None,
     };
-    walk(&route, &mut exchange, &mut trace);
-    trace.why_instance = why(proxy, &exchange);
-    trace.instance = exchange.instance.as_ref().map(|instance| instance.instance_id().to_owned());
+    walk(proxy, &route, &mut exchange, &mut trace);
+    instances(proxy, &exchange, &mut trace);
+    trace.micros = micros(began);
     Ok(trace)
 }
 
-/// How the load balancer came to its choice.
-fn why(proxy: &Proxy, exchange: &Exchange) -> Option<String> {
-    let (balancer, chosen) = (exchange.balancer.as_ref()?, exchange.instance.as_ref()?);
-    let listed = proxy.platform.client.discovery().instances(balancer.service()).len();
-    let request = wellspring_lb_client::pick::Request {
-        headers: Some(&exchange.headers),
-        ..wellspring_lb_client::pick::Request::default()
-    };
+fn micros(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
+}
+
+/// Who was chosen, who might have been, and how the load balancer came to it.
+fn instances(proxy: &Proxy, exchange: &Exchange, trace: &mut RouteTrace) {
+    let (Some(balancer), Some(chosen)) = (&exchange.balancer, &exchange.instance) else { return };
+    let client = &proxy.platform.client;
+    let listed = client.discovery().instances(balancer.service());
+    let request = pick::Request { headers: Some(&exchange.headers), ..pick::Request::default() };
     let candidates = balancer.candidates(&request);
     let names: Vec<&str> = candidates.iter().map(|instance| instance.instance_id()).collect();
-    let picker = proxy.platform.client.settings(balancer.service()).picker;
-    Some(format!(
-        "{picker} chose {} of {} instances that may be asked ({listed} listed): {}",
+    let picker = client.settings(balancer.service()).picker;
+    trace.why = Some(format!(
+        "{picker} chose {} of {} instances that may be asked ({} listed): {}",
         chosen.instance_id(),
         names.len(),
+        listed.len(),
         names.join(", ")
-    ))
+    ));
+    trace.instance = Some(shown(chosen));
+    let others = listed.iter().filter(|other| other.instance_id() != chosen.instance_id());
+    trace.alternatives = others.map(shown).collect();
+}
+
+fn shown(instance: &Instance) -> TracedInstance {
+    TracedInstance {
+        id: instance.instance_id().to_owned(),
+        address: format!("{}:{}", instance.host(), instance.port()),
+        zone: instance.zone().map(str::to_owned),
+        in_flight: instance.load().in_flight().into(),
+        ejected: instance.load().is_ejected(nanos(Instant::now())),
+    }
 }
 
 fn choose(
@@ -204,7 +207,7 @@ fn choose(
     headers: &HeaderMap,
     original: &Original,
     found: &mut Variables,
-) -> (Option<Arc<Route>>, Vec<Tried>) {
+) -> (Option<Arc<Route>>, Vec<TriedRoute>) {
     let host = original.host.as_ref().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
     let ask = Ask {
         method,
@@ -219,10 +222,9 @@ fn choose(
     let mut tried = Vec::new();
     for route in proxy.snapshot().table.routes() {
         found.clear();
-        let failed = route.predicates.iter().find(|predicate| !predicate.test(&ask, found));
-        let failed = failed.map(|predicate| predicate.describe());
-        let matched = failed.is_none();
-        tried.push(Tried { route: route.id.to_string(), matched, failed });
+        let one = attempt(route, &ask, found);
+        let matched = one.matched;
+        tried.push(one);
         if matched {
             return (Some(Arc::clone(route)), tried);
         }
@@ -230,19 +232,57 @@ fn choose(
     (None, tried)
 }
 
-fn walk(route: &Route, exchange: &mut Exchange, trace: &mut Trace) {
-    for (name, edit) in route.chain.edits() {
-        let Some(edit) = edit.filter(|edit| edit.is_pure()) else {
-            trace.steps.push(Step { filter: name, changes: Vec::new(), not_run: true });
+/// Up to the first condition that does not hold, as the table does it.
+fn attempt(route: &Route, ask: &Ask<'_>, found: &mut Variables) -> TriedRoute {
+    let began = Instant::now();
+    let mut conditions = Vec::with_capacity(route.predicates.len());
+    for (predicate, written) in route.predicates.iter().zip(&route.definition.predicates) {
+        let held = predicate.test(ask, found);
+        let place = written.origin.as_ref().map(ToString::to_string);
+        conditions.push(TracedCondition { text: predicate.describe(), held, place });
+        if !held {
+            break;
+        }
+    }
+    let failed = conditions.last().filter(|last| !last.held);
+    let place = match failed {
+        Some(failed) => failed.place.clone(),
+        None => route.definition.origin.as_ref().map(ToString::to_string),
+    };
+    TriedRoute {
+        id: route.id.to_string(),
+        matched: failed.is_none(),
+        failed: failed.map(|failed| failed.text.clone()),
+        place,
+        micros: micros(began),
+        conditions,
+    }
+}
+
+fn walk(proxy: &Proxy, route: &Route, exchange: &mut Exchange, trace: &mut RouteTrace) {
+    for step in route.chain.steps() {
+        let mut filter = TracedFilter {
+            name: step.name.to_owned(),
+            text: step.text.unwrap_or(step.name).to_owned(),
+            place: step.origin.map(ToString::to_string),
+            ..TracedFilter::default()
+        };
+        let Some(edit) = step.edit.filter(|edit| edit.is_pure()) else {
+            filter.not_run = true;
+            trace.incomplete = true;
+            trace.filters.push(filter);
             continue;
         };
         let before = exchange.save();
+        let began = Instant::now();
         let outcome = edit.request(exchange);
-        trace.steps.push(Step { filter: name, changes: before.changes(exchange), not_run: false });
+        filter.micros = micros(began);
+        filter.changes = before.changes(exchange);
+        trace.filters.push(filter);
         match outcome {
             Ok(()) => {}
             Err(Halt::Reply(reply)) => {
-                trace.ends_with = Some(format!("{}: answered by {name}", reply.status.as_u16()));
+                trace.ends_with = Some(format!("{}: answered by {}", reply.status.as_u16(), step.name));
                 return;
             }
             Err(Halt::Failed(error)) => {
@@ -251,17 +291,36 @@ fn walk(route: &Route, exchange: &mut Exchange, trace: &mut Trace) {
             }
         }
     }
-    trace.target = match &exchange.target {
+    let scheme = |tls: bool| if tls { "https" } else { "http" };
+    let origin = match &exchange.target {
         Target::Upstream { origin, .. } => {
-            let scheme = if origin.tls { "https" } else { "http" };
-            Some(format!("{scheme}://{}{}", origin.shown, exchange.uri))
+            trace.target = Some(format!("{}://{}{}", scheme(origin.tls), origin.shown, exchange.uri));
+            Arc::clone(origin)
         }
         Target::Elsewhere { tls, host, port, .. } => {
-            let scheme = if *tls { "https" } else { "http" };
-            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-            Some(format!("{scheme}://{host}{port}{}", exchange.uri))
+            let shown = port.map(|port| format!(":{port}")).unwrap_or_default();
+            trace.target = Some(format!("{}://{host}{shown}{}", scheme(*tls), exchange.uri));
+            proxy.platform.upstreams.origin(*tls, host, *port)
         }
-        Target::Forward => Some(format!("forward:{}", exchange.uri)),
-        Target::Open | Target::Balanced | Target::Service(_) | Target::Nowhere => None,
+        Target::Forward => {
+            trace.target = Some(format!("forward:{}", exchange.uri));
+            return;
+        }
+        Target::Open | Target::Balanced | Target::Service(_) | Target::Nowhere => return,
     };
+    proxy.prepare(exchange, &origin);
+    trace.sent = Some(sent(exchange));
+}
+
+fn sent(exchange: &Exchange) -> SentRequest {
+    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in &exchange.headers {
+        let shown = if is_secret(name) {
+            "******".to_owned()
+        } else {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        };
+        headers.entry(name.as_str().to_owned()).or_default().push(shown);
+    }
+    SentRequest { method: exchange.method.to_string(), path: exchange.uri.to_string(), headers }
 }

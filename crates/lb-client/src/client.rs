@@ -7,11 +7,15 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Method;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use wellspring_properties::{Environment, Problem};
+use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
+use wellspring_resilience::{CircuitBreaker, Invalid};
 use wellspring_telemetry::Meters;
 
+use crate::Instance;
 use crate::balancer::Balancer;
 use crate::codes;
 use crate::config::Refresher;
@@ -19,6 +23,7 @@ use crate::discovery::{Composite, Discovery, Remote, Simple, remote};
 use crate::eureka::{ClientSettings, Connection, HealthHandler, Own, Registration, Status};
 use crate::guard::{Guard, Guards};
 use crate::http::{Budget, CallError, Options, RequestBuilder, balance};
+use crate::load::nanos;
 use crate::metrics::Instruments;
 use crate::settings::{Configuration, LoadBalancerSettings, ServiceSettings};
 use crate::supplier::HealthChecked;
@@ -146,6 +151,39 @@ impl Client {
     /// The resilience patterns of a name: state, metrics, transitions by hand.
     pub fn guard(&self, name: &str) -> Arc<Guard> {
         self.0.guards.of(name)
+    }
+
+    /// The breaker of a name: the one of the settings, else one with these settings, always the same.
+    ///
+    /// # Errors
+    /// The first setting that it cannot work with.
+    pub fn breaker(&self, name: &str, config: CircuitBreakerConfig) -> Result<CircuitBreaker, Invalid> {
+        self.0.guards.breaker(name, config)
+    }
+
+    /// Every breaker of this application, sorted by name.
+    pub fn breakers(&self) -> Vec<CircuitBreaker> {
+        self.0.guards.breakers()
+    }
+
+    /// Calls `watch` with every breaker there is, and with each that is made later.
+    pub fn on_breaker(&self, watch: impl Fn(&CircuitBreaker) + Send + Sync + 'static) {
+        self.0.guards.watch(Box::new(watch));
+    }
+
+    /// Instances that are left out for a while because calls to them failed: service, instance.
+    pub fn ejected(&self) -> Vec<(String, Instance)> {
+        let now = nanos(Instant::now());
+        let services = self.0.services.load();
+        let all = services.iter().flat_map(|(service, known)| {
+            let instances = known.balancer.listing().instances();
+            let ejected: Vec<Instance> =
+                instances.iter().filter(|instance| instance.load().is_ejected(now)).cloned().collect();
+            ejected.into_iter().map(|instance| (service.clone(), instance))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_by(|(one, a), (other, b)| (one, a.instance_id()).cmp(&(other, b.instance_id())));
+        all
     }
 
     /// Takes `resilience4j.*` anew after each refresh that changed it; states and counts go on.

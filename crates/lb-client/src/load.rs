@@ -94,6 +94,11 @@ impl Load {
         self.ejected_until.store(until, Ordering::Relaxed);
     }
 
+    /// Until when it is left out (nanoseconds of `clock::nanos`); 0: it is not.
+    pub fn ejected_until(&self) -> u64 {
+        self.ejected_until.load(Ordering::Relaxed)
+    }
+
     /// Whether it is ejected at `now`.
     pub fn is_ejected(&self, now: u64) -> bool {
         self.ejected_until.load(Ordering::Relaxed) > now

@@ -1,15 +1,18 @@
 //! `/api/v1`: one table of routes makes the router, the gate before each route, and the OpenAPI file.
 
 mod actuator;
+mod bus;
 mod cluster;
 mod config;
 mod events;
 mod gate;
+mod gateway;
 mod instances;
 mod openapi;
 mod overview;
 mod paging;
 mod refusal;
+mod resilience;
 mod routes;
 mod search;
 mod services;
@@ -76,7 +79,10 @@ fn table() -> Routes {
     cluster::mount(&mut routes);
     search::mount(&mut routes);
     config::mount(&mut routes);
+    gateway::mount(&mut routes);
     tap::mount(&mut routes);
+    resilience::mount(&mut routes);
+    bus::mount(&mut routes);
     events::mount(&mut routes);
     stream::mount(&mut routes);
     routes

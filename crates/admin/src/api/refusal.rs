@@ -121,6 +121,9 @@ impl From<Denied> for Refusal {
             Denied::Unknown(what, name) => Self::unknown(what, &name),
             Denied::Wrong(parameter, hint) => Self::parameter(parameter, &hint),
             Denied::Conflict(why) => Self::conflict(&why, "look at what is there, then ask again"),
+            Denied::Refused { code, message, place, hint } => {
+                Self { r#where: place, hint, ..Self::new(&code, message) }
+            }
             Denied::Failed(cause) => Self::failed(&cause),
         }
     }

@@ -32,6 +32,7 @@ pub use endpoint::{Access, Call, Endpoint, Reply, Version};
 use exposure::{Exposure, Web};
 pub(crate) use health::View as HealthView;
 pub(crate) use negotiate::V3 as V3_TYPE;
+pub use resilience::show_breakers;
 
 use crate::service::{Incoming, Peer, Response};
 use crate::{App, Context, body, error_page};
@@ -63,10 +64,11 @@ pub(crate) fn mount(
         shutdown::endpoint(asked),
     ]
     .into_iter()
-    .chain(resilience::endpoints(client))
+    .chain(resilience::endpoints(&context.patterns))
     {
         actuator.add(endpoint)?;
     }
+    resilience::watch_health(context);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
-//! The patterns around outgoing calls, as Resilience4j's Spring Boot module shows them: `circuitbreakers`, `retries`,
-//! `ratelimiters`, `bulkheads`, `timelimiters`; and `hystrix.stream` for dashboards that read nothing else.
+//! The patterns around outgoing calls, as Resilience4j's Spring Boot module shows them: `circuitbreakers` with their events,
+//! `retries`, `ratelimiters`, `bulkheads`, `timelimiters`, the health component `circuitBreakers`; and `hystrix.stream` for
+//! dashboards that read nothing else.
 //!
 //! An application with endpoints of its own under these ids replaces them.
 
@@ -13,17 +14,22 @@ use futures_util::stream;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use wellspring_lb_client::{Client, Guard};
+use wellspring_properties::Problem;
 use wellspring_resilience::CircuitBreaker;
 use wellspring_resilience::circuit_breaker::State;
 use wellspring_wire::Millis;
 
 use super::endpoint::{Call, Endpoint, Reply};
+use crate::Context;
+use crate::health::{Component, Status};
+use crate::patterns::{Noted, Patterns};
 
 /// How often Hystrix tells.
 const PACE: Duration = Duration::from_millis(500);
 
 /// None for an application whose settings name no pattern.
-pub(super) fn endpoints(client: &Client) -> Vec<Endpoint> {
+pub(super) fn endpoints(patterns: &Patterns) -> Vec<Endpoint> {
+    let client = patterns.client();
     if client.guards().is_empty() {
         return Vec::new();
     }
@@ -36,18 +42,58 @@ pub(super) fn endpoints(client: &Client) -> Vec<Endpoint> {
             std::future::ready(Reply::json(&json!({ key: names })))
         })
     };
-    let (shown, changed, told) = (client.clone(), client.clone(), client.clone());
-    vec![
-        Endpoint::new("circuitbreakers")
-            .read("", move |_| std::future::ready(all(&shown)))
-            .write("{name}", move |call| std::future::ready(change(&changed, &call))),
+    let told = client.clone();
+    let mut all = vec![
         names("retries", "retries", |guard| guard.retry.is_some()),
         names("ratelimiters", "rateLimiters", |guard| guard.limiter.is_some()),
         names("bulkheads", "bulkheads", |guard| guard.bulkhead.is_some()),
         names("timelimiters", "timeLimiters", |guard| guard.time.is_some()),
         Endpoint::new("hystrix.stream")
             .read_as("", &["text/event-stream"], move |_| std::future::ready(hystrix(&told))),
+    ];
+    all.extend(of_breakers(patterns));
+    all
+}
+
+/// `circuitbreakers` and `circuitbreakerevents`.
+fn of_breakers(patterns: &Patterns) -> [Endpoint; 2] {
+    let of = |answer: fn(&Patterns, &Call) -> Reply| {
+        let patterns = patterns.clone();
+        move |call: Call| std::future::ready(answer(&patterns, &call))
+    };
+    [
+        Endpoint::new("circuitbreakers")
+            .read("", of(|patterns, _| all(patterns)))
+            .write("{name}", of(change)),
+        Endpoint::new("circuitbreakerevents")
+            .read("", of(|patterns, _| events(patterns, |_, _| true)))
+            .read("{name}", of(|patterns, call| events(patterns, |name, _| name == call.selector("name"))))
+            .read(
+                "{name}/{type}",
+                of(|patterns, call| {
+                    let kind = call.selector("type").to_ascii_uppercase();
+                    events(patterns, |name, noted| name == call.selector("name") && noted.kind == kind)
+                }),
+            ),
     ]
+}
+
+/// For an application that makes breakers as it goes: the endpoints are there though the settings name no pattern, and the
+/// health component where it is asked for by name, as in the original.
+pub fn show_breakers(context: &Context) -> Result<(), Problem> {
+    for endpoint in of_breakers(&context.patterns) {
+        context.actuator.add(endpoint)?;
+    }
+    Ok(())
+}
+
+/// The health component `circuitBreakers`, off unless asked for.
+pub(super) fn watch_health(context: &Context) {
+    if context.env.get("management.health.circuitbreakers.enabled").as_deref() != Some("true") {
+        return;
+    }
+    let patterns = context.patterns.clone();
+    context.health.add("circuitBreakers", move || std::future::ready(health(&patterns)));
 }
 
 /// Java writes a float with at least one decimal.
@@ -55,32 +101,37 @@ fn percent(rate: f32) -> String {
     if rate.fract() == 0.0 { format!("{rate:.1}%") } else { format!("{rate}%") }
 }
 
-fn all(client: &Client) -> Reply {
-    let breakers = client.guards().into_iter().filter_map(|(name, guard)| {
-        let breaker = guard.breaker.as_ref()?;
-        let (metrics, config) = (breaker.metrics(), breaker.config());
-        let shown = json!({
-            "failureRate": percent(metrics.failure_rate),
-            "slowCallRate": percent(metrics.slow_call_rate),
-            "failureRateThreshold": percent(config.failure_rate_threshold),
-            "slowCallRateThreshold": percent(config.slow_call_rate_threshold),
-            "bufferedCalls": metrics.buffered,
-            "failedCalls": metrics.failed,
-            "slowCalls": metrics.slow,
-            "slowFailedCalls": metrics.slow_failed,
-            "notPermittedCalls": metrics.not_permitted,
-            "state": breaker.state().as_str(),
-        });
-        Some((name, shown))
-    });
-    Reply::json(&json!({ "circuitBreakers": breakers.collect::<Map<String, Value>>() }))
+fn details(breaker: &CircuitBreaker) -> Map<String, Value> {
+    let (metrics, config) = (breaker.metrics(), breaker.config());
+    [
+        ("failureRate", json!(percent(metrics.failure_rate))),
+        ("slowCallRate", json!(percent(metrics.slow_call_rate))),
+        ("failureRateThreshold", json!(percent(config.failure_rate_threshold))),
+        ("slowCallRateThreshold", json!(percent(config.slow_call_rate_threshold))),
+        ("bufferedCalls", json!(metrics.buffered)),
+        ("failedCalls", json!(metrics.failed)),
+        ("slowCalls", json!(metrics.slow)),
+        ("slowFailedCalls", json!(metrics.slow_failed)),
+        ("notPermittedCalls", json!(metrics.not_permitted)),
+        ("state", json!(breaker.state().as_str())),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }
 
-fn change(client: &Client, call: &Call) -> Reply {
+fn all(patterns: &Patterns) -> Reply {
+    let shown: Map<String, Value> = patterns
+        .breakers()
+        .iter()
+        .map(|breaker| (breaker.name().to_owned(), Value::Object(details(breaker))))
+        .collect();
+    Reply::json(&json!({ "circuitBreakers": shown }))
+}
+
+fn change(patterns: &Patterns, call: &Call) -> Reply {
     let name = call.selector("name");
-    let guards = client.guards();
-    let guard = guards.iter().find(|(known, _)| known == name).map(|(_, guard)| guard);
-    let Some(breaker) = guard.and_then(|guard| guard.breaker.as_ref()) else { return Reply::absent() };
+    let Some(breaker) = patterns.breaker(name) else { return Reply::absent() };
     let asked: Value = match call.json() {
         Ok(asked) => asked,
         Err(refused) => return refused,
@@ -99,6 +150,52 @@ fn change(client: &Client, call: &Call) -> Reply {
         })),
         Err(illegal) => Reply::failed(StatusCode::BAD_REQUEST, illegal.to_string()),
     }
+}
+
+fn events(patterns: &Patterns, wanted: impl Fn(&str, &Noted) -> bool) -> Reply {
+    let mut all: Vec<(String, Noted)> = Vec::new();
+    for breaker in patterns.breakers() {
+        let of = patterns.events(breaker.name()).into_iter().map(|noted| (breaker.name().to_owned(), noted));
+        all.extend(of.filter(|(name, noted)| wanted(name, noted)));
+    }
+    all.sort_by_key(|(_, noted)| noted.at);
+    let shown: Vec<Value> = all
+        .iter()
+        .map(|(name, noted)| {
+            let transition =
+                noted.transition.map(|(from, to)| format!("{}_TO_{}", from.as_str(), to.as_str()));
+            json!({
+                "circuitBreakerName": name,
+                "type": noted.kind,
+                "creationTime": format!("{}[UTC]", noted.at),
+                "errorMessage": noted.message,
+                "durationInMs": noted.took.map(|took| took.as_millis()),
+                "stateTransition": transition,
+            })
+        })
+        .collect();
+    Reply::json(&json!({ "circuitBreakerEvents": shown }))
+}
+
+/// Breakers that registered (`register-health-indicator`). Open is no failure of the application unless the settings say so.
+fn health(patterns: &Patterns) -> Component {
+    let registered = patterns.breakers().into_iter().filter(|one| one.config().register_health_indicator);
+    let children = registered.map(|breaker| {
+        let status = match breaker.state() {
+            State::Closed => Status::UP,
+            State::Open if breaker.config().allow_health_indicator_to_fail => Status::DOWN,
+            State::Open => Status::parse("CIRCUIT_OPEN"),
+            State::HalfOpen => Status::parse("CIRCUIT_HALF_OPEN"),
+            State::ForcedOpen | State::Disabled | State::MetricsOnly => Status::UNKNOWN,
+        };
+        let mut component = Component::new(status);
+        for (name, value) in details(&breaker) {
+            component = component.detail(name, value);
+        }
+        (breaker.name().to_owned(), component)
+    });
+    let children: Vec<_> = children.collect();
+    if children.is_empty() { Component::new(Status::UNKNOWN) } else { Component::composite(children) }
 }
 
 /// One command per breaker, twice a second, for as long as somebody listens.

@@ -3,6 +3,8 @@
 //! Runs of edits are plain calls; only an `Around` costs a boxed future. The answer passes the edits in reverse, unless
 //! a filter gave it: the original has sent such an answer by then.
 
+use wellspring_properties::Origin;
+
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::filter::{Around, Built, Edit, Halt};
@@ -17,12 +19,14 @@ pub struct Placed {
     pub shown: String,
     /// The kind's name.
     pub name: &'static str,
+    /// Where it is written; built-in ones are not.
+    pub origin: Option<Origin>,
     pub built: Built,
 }
 
 impl Placed {
     pub(crate) fn global(order: i32, name: &'static str, built: Built) -> Self {
-        Self { order, shown: String::new(), name, built }
+        Self { order, shown: String::new(), name, origin: None, built }
     }
 }
 
@@ -36,7 +40,21 @@ pub struct Chain {
 #[derive(Debug)]
 struct Step {
     name: &'static str,
+    /// Place in `shown`; built-in steps are not shown.
+    shown: Option<usize>,
+    origin: Option<Origin>,
     action: Action,
+}
+
+/// A step for whoever looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub name: &'static str,
+    /// With its arguments.
+    pub text: Option<&'a str>,
+    pub origin: Option<&'a Origin>,
+    /// `None` for those that wrap the rest.
+    pub edit: Option<&'a dyn Edit>,
 }
 
 #[derive(Debug)]
@@ -51,16 +69,17 @@ impl Chain {
     pub fn new(mut placed: Vec<Placed>) -> Self {
         placed.sort_by_key(|placed| placed.order);
         let mut chain = Self::default();
-        for Placed { order, shown, name, built } in placed {
+        for Placed { order, shown, name, origin, built } in placed {
             let action = match built {
                 Built::Edit(edit) => Action::Edit(edit),
                 Built::Around(around) => Action::Around(around),
                 Built::Nothing => continue,
             };
-            if !shown.is_empty() {
+            let shown = (!shown.is_empty()).then(|| {
                 chain.shown.push((shown, order));
-            }
-            chain.steps.push(Step { name, action });
+                chain.shown.len() - 1
+            });
+            chain.steps.push(Step { name, shown, origin, action });
         }
         chain
     }
@@ -76,11 +95,24 @@ impl Chain {
         self.steps.iter().map(|step| step.name)
     }
 
-    /// All steps by name; those that wrap the rest come without their edit.
-    pub fn edits(&self) -> impl Iterator<Item = (&'static str, Option<&dyn Edit>)> {
-        self.steps.iter().map(|step| match &step.action {
-            Action::Edit(edit) => (step.name, Some(&**edit)),
-            Action::Around(_) => (step.name, None),
+    /// Breakers that a request passes.
+    pub fn breakers(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Around(around) => around.breaker(),
+            Action::Edit(_) => None,
+        })
+    }
+
+    /// All steps in their order.
+    pub fn steps(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.steps.iter().map(|step| Seen {
+            name: step.name,
+            text: step.shown.and_then(|place| self.shown.get(place)).map(|(text, _)| text.as_str()),
+            origin: step.origin.as_ref(),
+            edit: match &step.action {
+                Action::Edit(edit) => Some(&**edit),
+                Action::Around(_) => None,
+            },
         })
     }
 

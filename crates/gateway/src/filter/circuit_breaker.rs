@@ -54,9 +54,9 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
             parse_status(text).ok_or_else(|| args.wrong("statusCodes", format!("'{text}' is not a status")))
         })
         .collect::<Result<_, _>>()?;
-    let breaker = setup.platform.breakers.get(setup.env, &name)?;
+    let (breaker, errors) = setup.platform.breakers.get(setup.env, &name)?;
     Built::around(CircuitBreaker {
-        errors: breaker.config().errors(),
+        errors,
         breaker,
         limit: resilience::time_limit(setup.env, &name)?,
         fallback,
@@ -67,6 +67,10 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
 }
 
 impl Around for CircuitBreaker {
+    fn breaker(&self) -> Option<&str> {
+        Some(self.breaker.name())
+    }
+
     fn call<'a>(&'a self, exchange: &'a mut Exchange, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Error>> {
         Box::pin(async move {
             let Some(fallback) = &self.fallback else {

@@ -115,6 +115,11 @@ pub trait Edit: Debug + Send + Sync {
 
 /// Wraps everything behind it: may wait, repeat, or answer instead.
 pub trait Around: Debug + Send + Sync {
+    /// The breaker that it is.
+    fn breaker(&self) -> Option<&str> {
+        None
+    }
+
     fn call<'a>(&'a self, exchange: &'a mut Exchange, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Error>>;
 }
 

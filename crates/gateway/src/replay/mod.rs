@@ -2,13 +2,14 @@
 
 pub mod record;
 
-use serde::{Deserialize, Serialize};
-use wellspring_properties::{Environment, PropertySource, flatten, yaml};
+use serde::Deserialize;
+use wellspring_daemon::admin::routes::{Replay, ReplayDifference, ReplayOutcome, RouteTrace};
+use wellspring_properties::{Environment, Problem, PropertySource, flatten, yaml};
 
-use crate::config::with_both_prefixes;
+use crate::config::{PREFIX, with_both_prefixes};
 use crate::offline::Offline;
 use crate::proxy::Proxy;
-use crate::trace::{self, Trace, Unreadable};
+use crate::trace::{self, Unreadable};
 use record::Recorded;
 
 /// Requests that one replay takes.
@@ -26,76 +27,59 @@ pub struct Asked {
     pub requests: String,
 }
 
-/// What came out.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    pub requests: usize,
-    /// Lines that are no requests, by number.
-    pub unread: Vec<String>,
-    pub same: usize,
-    pub different: usize,
-    /// Each kind of difference once, with an example and how often.
-    pub differences: Vec<Difference>,
-}
-
-/// Requests that would go elsewhere.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Difference {
-    pub example: String,
-    pub times: usize,
-    pub before: Outcome,
-    pub after: Outcome,
-}
-
-/// Where a request goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Headers that filters change.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ends_with: Option<String>,
-}
-
-impl From<Trace> for Outcome {
-    fn from(trace: Trace) -> Self {
-        let changes = trace.steps.into_iter().flat_map(|step| step.changes);
-        Self {
-            route: trace.route,
-            target: trace.target.or(trace.instance),
-            // The path is part of the target.
-            changes: changes.filter(|change| !change.starts_with("path ")).collect(),
-            ends_with: trace.ends_with,
-        }
+fn outcome(trace: RouteTrace) -> ReplayOutcome {
+    let changes = trace.filters.into_iter().flat_map(|filter| filter.changes);
+    ReplayOutcome {
+        route: trace.route,
+        target: trace.target,
+        // The path is part of the target.
+        changes: changes.filter(|change| !change.starts_with("path ")).collect(),
+        ends_with: trace.ends_with,
     }
 }
 
-/// Replays against the routes in force and those that are proposed.
-pub fn replay(proxy: &Proxy, env: &Environment, asked: &Asked) -> Result<Report, Unreadable> {
-    let documents =
-        yaml::parse(&asked.routes, "proposed").map_err(|problem| Unreadable::new(problem.line()))?;
-    let sources =
-        documents.iter().rev().map(|document| PropertySource::new("proposed", flatten::document(document)));
+fn same(before: &ReplayOutcome, after: &ReplayOutcome) -> bool {
+    let parts = |one: &ReplayOutcome| (one.route.clone(), one.target.clone(), one.ends_with.clone());
+    parts(before) == parts(after) && before.changes == after.changes
+}
+
+/// The settings in force with those of a file laid over them, and the file's own ones alone.
+pub(crate) fn proposed(env: &Environment, text: &str) -> Result<(Environment, Environment), Problem> {
+    let documents = yaml::parse(text, "proposed")?;
+    let sources = documents.iter().rev().map(|document| {
+        let entries = flatten::document(document).into_iter().map(|(key, entry)| (whole(&key), entry));
+        PropertySource::new("proposed", entries.collect())
+    });
     // In both prefixes by itself: the settings in force have the new one already, which would win.
     let own = with_both_prefixes(&Environment::new(sources.collect(), Vec::new()));
     let mut proposed = env.clone();
     for source in own.sources().iter().rev() {
         proposed = proposed.with_first(source.clone());
     }
-    let after = Offline::with(&proposed, proxy.platform.client.clone())
-        .map_err(|problem| Unreadable::new(problem.line()))?;
-    if let Some(problem) = after.problems.first() {
-        return Err(Unreadable::new(problem.line()));
+    Ok((proposed, own))
+}
+
+/// A file may also be the list of routes, or have `routes` and `default-filters` at its top.
+fn whole(key: &str) -> String {
+    match (key.strip_prefix("document["), key.starts_with("routes[") || key.starts_with("default-filters[")) {
+        (Some(rest), _) => format!("{PREFIX}.routes[{rest}"),
+        (None, true) => format!("{PREFIX}.{key}"),
+        (None, false) => key.to_owned(),
     }
+}
+
+/// Routes of a file that serve nobody; all that is wrong with them.
+pub(crate) fn compiled(env: &Environment, proxy: &Proxy) -> Result<Offline, Vec<Problem>> {
+    let after = Offline::with(env, proxy.platform.client.clone()).map_err(|problem| vec![problem])?;
+    if after.problems.is_empty() { Ok(after) } else { Err(after.problems) }
+}
+
+/// Replays against the routes in force and those that are proposed.
+pub fn replay(proxy: &Proxy, env: &Environment, asked: &Asked) -> Result<Replay, Problem> {
+    let (proposed, _) = proposed(env, &asked.routes)?;
+    let after = compiled(&proposed, proxy).map_err(|mut problems| problems.remove(0))?;
     Ok(compare(
-        &asked.requests,
+        record::read(&asked.requests),
         |described| trace::trace(proxy, described),
         |described| after.trace(described),
     ))
@@ -103,12 +87,12 @@ pub fn replay(proxy: &Proxy, env: &Environment, asked: &Asked) -> Result<Report,
 
 /// Compares two sets of routes over recorded requests.
 pub fn compare(
-    requests: &str,
-    before: impl Fn(&trace::Described) -> Result<Trace, Unreadable>,
-    after: impl Fn(&trace::Described) -> Result<Trace, Unreadable>,
-) -> Report {
-    let mut report = Report::default();
-    for recorded in record::read(requests).into_iter().take(MOST) {
+    requests: Vec<Recorded>,
+    before: impl Fn(&trace::Described) -> Result<RouteTrace, Unreadable>,
+    after: impl Fn(&trace::Described) -> Result<RouteTrace, Unreadable>,
+) -> Replay {
+    let mut report = Replay::default();
+    for recorded in requests.into_iter().take(MOST) {
         let (shown, described) = match recorded {
             Recorded::Request(shown, described) => (shown, described),
             Recorded::Unread(line) => {
@@ -121,8 +105,8 @@ pub fn compare(
             continue;
         };
         report.requests += 1;
-        let (before, after) = (Outcome::from(before), Outcome::from(after));
-        if before == after {
+        let (before, after) = (outcome(before), outcome(after));
+        if same(&before, &after) {
             report.same += 1;
             continue;
         }
@@ -131,12 +115,13 @@ pub fn compare(
         // One example of each way from route to route; where only details differ, each is shown.
         let known = report.differences.iter_mut().find(|known| {
             let same_way = known.before.route == before.route && known.after.route == after.route;
-            same_way && (before.route != after.route || (known.before == before && known.after == after))
+            let alike = || same(&known.before, &before) && same(&known.after, &after);
+            same_way && (before.route != after.route || alike())
         });
         match known {
             Some(known) => known.times += 1,
             None if full => {}
-            None => report.differences.push(Difference { example: shown, times: 1, before, after }),
+            None => report.differences.push(ReplayDifference { example: shown, times: 1, before, after }),
         }
     }
     report

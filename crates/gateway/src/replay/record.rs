@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::trace::{Described, Values};
 
 /// What was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Recorded {
     /// As shown to people, and as it is traced.
     Request(String, Box<Described>),

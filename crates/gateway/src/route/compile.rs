@@ -151,7 +151,13 @@ fn placed_filter(step: &Step, number: i32, setup: &Setup<'_>) -> Result<Option<P
     let order = kind.order.unwrap_or(number);
     Ok(match built {
         Built::Nothing => None,
-        built => Some(Placed { order, shown: shown_filter(&step.name, &args), name: kind.name, built }),
+        built => Some(Placed {
+            order,
+            shown: shown_filter(&step.name, &args),
+            name: kind.name,
+            origin: step.origin.clone(),
+            built,
+        }),
     })
 }
 

@@ -1,16 +1,25 @@
 //! Makes a new snapshot from all sources and puts it in force when every route compiles; otherwise the old one serves on.
+//!
+//! Sources are the configuration, routes that an operator applied in its place, routes added by the actuator, and discovery;
+//! over all of them lie the switches of single routes. What happens is told to the event log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use serde_json::{Value, json};
+use wellspring_daemon::admin::events::New;
+use wellspring_daemon::admin::{Admin, Topic};
 use wellspring_properties::{Environment, Problem};
+use wellspring_wire::Millis;
 
 use super::source::discovery::Locator;
 use super::source::memory::Memory;
 use super::source::properties;
 use super::source::redis::Routes;
 use super::table::Table;
-use super::{Definition, compile};
+use super::{Definition, Route, compile, difference};
+use crate::actuator;
 use crate::config::with_both_prefixes;
 use crate::cors::Cors;
 use crate::proxy::{Proxy, Snapshot};
@@ -26,16 +35,62 @@ pub struct Refresh {
     redis: Option<Routes>,
     /// One refresh at a time.
     running: Mutex<()>,
+    state: RwLock<State>,
+    log: Option<(Admin, String)>,
+}
+
+/// What is in force besides the routes themselves.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Counts up with every set of routes.
+    pub revision: u64,
+    pub since: Option<Millis>,
+    pub applied: Option<Arc<Applied>>,
+    /// Routes that somebody switched, and to what.
+    pub switched: BTreeMap<String, bool>,
+    /// Routes that are not tried because they are switched off.
+    pub off: Vec<Definition>,
+    /// A newer set that was refused: when, and why.
+    pub refused: Option<(Millis, Vec<String>)>,
+    /// What is wrong with routes that were left out.
+    pub left_out: Vec<String>,
+}
+
+/// Routes in the place of those of the configuration.
+#[derive(Debug)]
+pub struct Applied {
+    /// Only routes and default filters are in it.
+    pub settings: Environment,
+    pub by: String,
+}
+
+/// A set of routes to be tried.
+struct Attempt {
+    env: Environment,
+    applied: Option<Arc<Applied>>,
+    switched: BTreeMap<String, bool>,
+    strict: bool,
+    /// What for, as the event log says it.
+    cause: &'static str,
 }
 
 impl Refresh {
-    pub fn new(proxy: Arc<Proxy>, env: Environment) -> Result<Self, Problem> {
+    /// `log`: where it tells what happens, and under which name.
+    pub fn new(proxy: Arc<Proxy>, env: Environment, log: Option<(Admin, String)>) -> Result<Self, Problem> {
         let key = format!("{}.redis-route-definition-repository.enabled", crate::config::PREFIX);
         let redis = match env.get(&key).as_deref() {
             Some("true") => Some(Routes::new(proxy.platform.redis(&env)?)),
             _ => None,
         };
-        Ok(Self { proxy, env: RwLock::new(env), memory: Memory::default(), redis, running: Mutex::new(()) })
+        Ok(Self {
+            proxy,
+            env: RwLock::new(env),
+            memory: Memory::default(),
+            redis,
+            running: Mutex::new(()),
+            state: RwLock::default(),
+            log,
+        })
     }
 
     /// Takes over what Redis holds; `false` while it is away: what it held before stays.
@@ -81,9 +136,20 @@ impl Refresh {
         self.env.read().clone()
     }
 
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.read().clone()
+    }
+
+    /// The settings in force, applied routes included.
+    #[must_use]
+    pub fn effective(&self) -> Environment {
+        laid_over(&self.env(), self.state.read().applied.as_deref())
+    }
+
     /// The definitions of all sources now.
     pub fn definitions(&self) -> Result<Vec<Definition>, Problem> {
-        let env = self.env();
+        let env = self.effective();
         let mut definitions = properties::read(&env)?.definitions;
         definitions.extend(self.others(&env)?);
         Ok(definitions)
@@ -98,45 +164,115 @@ impl Refresh {
         Ok(others)
     }
 
+    fn attempt(&self, cause: &'static str) -> Attempt {
+        let State { applied, switched, .. } = self.state();
+        let strict = self.proxy.config.fail_on_route_definition_error;
+        Attempt { env: self.env(), applied, switched, strict, cause }
+    }
+
     /// At the start: with `fail-on-route-definition-error` the first problem ends it, else bad routes are left out.
     pub fn start(&self) -> Result<(), Problem> {
-        let strict = self.proxy.config.fail_on_route_definition_error;
-        self.run(&self.env(), strict).map_err(|mut problems| problems.remove(0))
+        self.run(self.attempt("start")).map_err(|mut problems| problems.remove(0))
     }
 
     /// Later: all or nothing. The problems are logged and returned.
     pub fn again(&self) -> Result<(), Vec<Problem>> {
-        let strict = self.proxy.config.fail_on_route_definition_error;
-        self.run(&self.env(), strict).inspect_err(|problems| {
-            for problem in problems {
-                tracing::error!(problem = problem.line(), "routes refused, the ones before stay in force");
-            }
-        })
+        self.run(self.attempt("actuator"))
     }
 
-    /// With new settings; they are kept only when their routes are good.
+    /// The services have changed: only the discovery locator's routes can be others.
+    pub fn follow_services(&self) {
+        // A refused set is logged where it is refused.
+        self.run(self.attempt("services")).ok();
+    }
+
+    /// With new settings; they are kept only when their routes are good. Where their own routes are others than before,
+    /// applied ones have had their day.
     pub fn with(&self, env: &Environment) -> Result<(), Vec<Problem>> {
         let env = with_both_prefixes(env);
-        let strict = self.proxy.config.fail_on_route_definition_error;
-        self.run(&env, strict).inspect_err(|problems| {
-            for problem in problems {
-                tracing::error!(problem = problem.line(), "routes refused, the ones before stay in force");
-            }
-        })?;
+        let mut attempt = Attempt { env: env.clone(), ..self.attempt("configuration") };
+        if attempt.applied.is_some() && written(&env) != written(&self.env()) {
+            attempt.applied = None;
+        }
+        self.run(attempt)?;
         *self.env.write() = env;
         Ok(())
     }
 
-    fn run(&self, env: &Environment, strict: bool) -> Result<(), Vec<Problem>> {
+    /// Puts other routes in the place of the configuration's, or takes them away again.
+    pub fn apply(&self, applied: Option<Applied>) -> Result<(), Vec<Problem>> {
+        let cause = if applied.is_some() { "applied" } else { "taken back" };
+        self.run(Attempt { applied: applied.map(Arc::new), strict: true, ..self.attempt(cause) })
+    }
+
+    /// Switches a route on or off.
+    pub fn switch(&self, id: &str, enabled: bool) -> Result<(), Vec<Problem>> {
+        let mut attempt = self.attempt(if enabled { "enabled" } else { "disabled" });
+        attempt.switched.insert(id.to_owned(), enabled);
+        self.run(attempt)
+    }
+
+    fn run(&self, attempt: Attempt) -> Result<(), Vec<Problem>> {
         let _running = self.running.lock();
+        let cause = attempt.cause;
+        let before = self.proxy.snapshot();
+        match self.build(attempt) {
+            Ok(state) => {
+                let after = self.proxy.snapshot();
+                let (revision, count) = (state.revision, after.table.routes().len());
+                let problems = state.left_out.len();
+                *self.state.write() = state;
+                self.tell(cause, &before, &after, revision, problems);
+                // Services come and go all the time.
+                if cause != "services" {
+                    tracing::info!(routes = count, revision, "routes in force");
+                }
+                Ok(())
+            }
+            // Nothing runs yet: who starts it tells the problem.
+            Err(problems) if cause == "start" => Err(problems),
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!(
+                        problem = problem.line(),
+                        "routes refused, the ones before stay in force"
+                    );
+                }
+                let lines: Vec<String> = problems.iter().map(Problem::line).collect();
+                self.note(New::of(Topic::Routes, "refused", self.name(), self.name()), || {
+                    let text = format!("routes refused: {}", lines.first().map_or("", String::as_str));
+                    (text, json!({"cause": cause, "problems": lines}))
+                });
+                self.state.write().refused = Some((Millis::now(), lines));
+                Err(problems)
+            }
+        }
+    }
+
+    fn build(&self, attempt: Attempt) -> Result<State, Vec<Problem>> {
+        let Attempt { env, applied, switched, strict, .. } = attempt;
+        let State { revision, .. } = self.state();
+        let state = State {
+            revision: revision + 1,
+            since: Some(Millis::now()),
+            applied,
+            switched,
+            ..State::default()
+        };
         if !self.proxy.config.enabled {
             self.proxy.replace(Snapshot::default());
-            return Ok(());
+            return Ok(state);
         }
+        let env = &laid_over(&env, state.applied.as_deref());
         let one = |problem: Problem| vec![problem];
         let read = properties::read(env).map_err(one)?;
         let mut definitions = read.definitions;
         definitions.extend(self.others(env).map_err(one)?);
+        for definition in &mut definitions {
+            if let Some(enabled) = state.switched.get(&definition.id) {
+                definition.enabled = *enabled;
+            }
+        }
         let platform = &self.proxy.platform;
         let (routes, compiling) =
             compile::all(&definitions, &read.defaults, &self.proxy.config, env, platform);
@@ -151,9 +287,63 @@ impl Refresh {
         let before = self.proxy.snapshot();
         let guard =
             Guard::read(env, &self.proxy.config, platform, &routes, before.guard.as_deref()).map_err(one)?;
-        let count = routes.len();
         self.proxy.replace(Snapshot { table: Table::new(routes), cors, guard });
-        tracing::info!(routes = count, "routes in force");
-        Ok(())
+        let off = definitions.into_iter().filter(|definition| !definition.enabled).collect();
+        Ok(State { off, left_out: problems.iter().map(Problem::line).collect(), ..state })
     }
+
+    /// An event for a set that is in force; services that come and go without other routes are none.
+    fn tell(&self, cause: &str, before: &Snapshot, after: &Snapshot, revision: u64, left_out: usize) {
+        if self.log.is_none() {
+            return;
+        }
+        let diff = difference::between(&shown(before), &shown(after));
+        if diff.same && cause == "services" {
+            return;
+        }
+        let count = after.table.routes().len();
+        self.note(New::of(Topic::Routes, "in force", self.name(), self.name()), || {
+            let changed: Vec<&String> = diff.changed.iter().map(|one| &one.route).collect();
+            let text = format!(
+                "revision {revision}: {count} routes, {} added, {} removed, {} changed",
+                diff.added.len(),
+                diff.removed.len(),
+                changed.len()
+            );
+            let data = json!({
+                "revision": revision, "cause": cause, "routes": count, "added": diff.added, "removed": diff.removed,
+                "changed": changed, "reordered": diff.reordered, "leftOut": left_out,
+            });
+            (text, data)
+        });
+    }
+
+    fn name(&self) -> &str {
+        self.log.as_ref().map_or("gateway", |(_, name)| name)
+    }
+
+    fn note(&self, event: New, describe: impl FnOnce() -> (String, Value)) {
+        if let Some((admin, _)) = &self.log {
+            let (text, data) = describe();
+            admin.record(event.text(text).data(data));
+        }
+    }
+}
+
+fn shown(snapshot: &Snapshot) -> Vec<Value> {
+    snapshot.table.routes().iter().map(|route: &Arc<Route>| actuator::shown(route)).collect()
+}
+
+fn laid_over(env: &Environment, applied: Option<&Applied>) -> Environment {
+    let mut env = env.clone();
+    for source in applied.iter().flat_map(|applied| applied.settings.sources().iter().rev()) {
+        env = env.with_first(source.clone());
+    }
+    env
+}
+
+/// The routes of settings without their places.
+fn written(env: &Environment) -> Vec<Value> {
+    let read = properties::read(env).unwrap_or_default();
+    read.definitions.iter().map(Definition::to_json).collect()
 }

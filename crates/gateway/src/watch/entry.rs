@@ -28,6 +28,10 @@ const SECRET: [&str; 7] = [
     "x-csrf-token",
 ];
 
+/// Parameters of the query whose values are never shown.
+pub(super) const SECRET_PARAMETERS: [&str; 8] =
+    ["access_token", "id_token", "token", "code", "api_key", "apikey", "password", "secret"];
+
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub at: Millis,
@@ -39,7 +43,7 @@ pub struct Entry {
     pub host: String,
     pub referer: String,
     pub agent: String,
-    /// Only when somebody taps.
+    /// Only when somebody taps or records.
     pub headers: Vec<(String, String)>,
     pub answer_headers: Vec<(String, String)>,
     pub status: StatusCode,
@@ -103,13 +107,17 @@ impl Entry {
     }
 }
 
+/// Whether values of this header are never shown.
+pub(crate) fn is_secret(name: &http::HeaderName) -> bool {
+    SECRET.contains(&name.as_str())
+}
+
 /// Headers as text, those with secrets masked.
 fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            let secret = SECRET.contains(&name.as_str()) || value.is_sensitive();
-            let text = if secret {
+            let text = if is_secret(name) || value.is_sensitive() {
                 "******".to_owned()
             } else {
                 String::from_utf8_lossy(value.as_bytes()).into_owned()

@@ -1,7 +1,9 @@
-//! Requests as others want to see them: the access log, and whoever taps. Off, they cost a look at two flags.
+//! Requests as others want to see them: the access log, whoever taps, who wants to replay them. Off, they cost a look at
+//! three flags.
 
 pub mod access_log;
 pub mod entry;
+pub mod recorder;
 pub mod tap;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use wellspring_telemetry::Meters;
 use crate::exchange::Exchange;
 use access_log::AccessLog;
 use entry::{Counted, Entry};
+use recorder::Recorder;
 use tap::Tap;
 
 /// Sees every request when somebody wants to.
@@ -23,6 +26,7 @@ use tap::Tap;
 pub struct Watch {
     log: Option<Arc<AccessLog>>,
     pub tap: Arc<Tap>,
+    pub recorder: Arc<Recorder>,
 }
 
 /// What the proxy found out about a request: an extension of its answer.
@@ -51,17 +55,22 @@ pub struct Watched {
     entry: Entry,
     log: Option<Arc<AccessLog>>,
     tap: Option<Arc<Tap>>,
+    recorder: Option<Arc<Recorder>>,
     started: Instant,
 }
 
 impl Watch {
     pub fn read(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
-        Ok(Self { log: AccessLog::read(env, meters)?.map(Arc::new), tap: Arc::default() })
+        Ok(Self {
+            log: AccessLog::read(env, meters)?.map(Arc::new),
+            tap: Arc::default(),
+            recorder: Arc::new(Recorder::read(env)?),
+        })
     }
 
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.log.is_some() || self.tap.is_on()
+        self.log.is_some() || self.tap.is_on() || self.recorder.is_on()
     }
 
     /// Notes a request as it came. `None` when nobody watches.
@@ -71,8 +80,9 @@ impl Watch {
             return None;
         }
         let tap = self.tap.is_on().then(|| Arc::clone(&self.tap));
-        let entry = Entry::new(request, Some(peer.remote), tap.is_some());
-        Some(Watched { entry, log: self.log.clone(), tap, started: Instant::now() })
+        let recorder = self.recorder.is_on().then(|| Arc::clone(&self.recorder));
+        let entry = Entry::new(request, Some(peer.remote), tap.is_some() || recorder.is_some());
+        Some(Watched { entry, log: self.log.clone(), tap, recorder, started: Instant::now() })
     }
 }
 
@@ -83,10 +93,13 @@ impl Watched {
         let (mut head, body) = response.into_parts();
         let told = head.extensions.remove::<Told>();
         self.entry.answered(head.status, &head.headers, told, self.started.elapsed());
-        let Self { entry, log, tap, started } = self;
+        let Self { entry, log, tap, recorder, started } = self;
         let counted = Counted::new(body, started, entry, move |entry| {
             if let Some(tap) = &tap {
                 tap.show(&entry);
+            }
+            if let Some(recorder) = &recorder {
+                recorder.note(&entry);
             }
             if let Some(log) = &log {
                 log.write(&entry);

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-use super::entry::{Entry, masked};
+use super::entry::{Entry, SECRET_PARAMETERS, masked};
 
 /// Readers at once.
 const MOST: usize = 16;
@@ -156,7 +156,6 @@ fn live(seen: Receiver<Arc<Entry>>, wanted: Wanted) -> impl Stream<Item = Bytes>
 }
 
 fn frame(entry: &Entry) -> Bytes {
-    let names = ["access_token", "id_token", "token", "code", "api_key", "apikey", "password", "secret"];
     let headers = |headers: &[(String, String)]| {
         let mut shown = Map::new();
         for (name, value) in headers {
@@ -174,7 +173,7 @@ fn frame(entry: &Entry) -> Bytes {
         "consumer": entry.consumer.as_deref(),
         "method": entry.method.as_str(),
         "host": entry.host,
-        "uri": masked(&entry.target, &names.map(str::to_owned)),
+        "uri": masked(&entry.target, &SECRET_PARAMETERS.map(str::to_owned)),
         "route": entry.route.as_deref(),
         "upstream": entry.upstream,
         "status": entry.status.as_u16(),

@@ -109,7 +109,7 @@ async fn a_trace_says_which_route_and_why() {
     assert_eq!(trace["route"], "gets");
     assert_eq!(trace["tried"][0]["failed"], "Methods: [POST]");
     assert_eq!(trace["target"], format!("http://127.0.0.1:{}/b?c=d", orders.port()));
-    let changes = trace["steps"].to_string();
+    let changes = trace["filters"].to_string();
     assert!(changes.contains("/a/b?c=d → /b?c=d") && changes.contains("x-a"), "{changes}");
     assert!(orders.requests().is_empty());
     gateway.running.stop().await;

@@ -32,7 +32,7 @@ pub(super) fn bind(guard: &Guard, meters: &Meters) {
     }
 }
 
-fn of_breaker(breaker: &CircuitBreaker, meters: &Meters) {
+pub(super) fn of_breaker(breaker: &CircuitBreaker, meters: &Meters) {
     let name = ("name", breaker.name());
     for state in STATES {
         let watched = breaker.clone();

@@ -5,18 +5,21 @@
 
 mod meters;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use indexmap::IndexMap;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use wellspring_properties::{Environment, Problem, PropertySource};
 use wellspring_resilience::circuit_breaker::CircuitBreakerConfig;
 use wellspring_resilience::rate_limiter::RateLimiterConfig;
-use wellspring_resilience::{Bulkhead, CircuitBreaker, ErrorLists, Named, RateLimiter, Retry, TimeLimiter};
+use wellspring_resilience::{
+    Bulkhead, CircuitBreaker, ErrorLists, Invalid, Named, RateLimiter, Retry, TimeLimiter,
+};
 
 use wellspring_telemetry::Meters;
 
@@ -109,14 +112,79 @@ pub(crate) struct Guards {
     made: ArcSwap<HashMap<String, Arc<Guard>>>,
     /// For names without settings, shared.
     none: Arc<Guard>,
+    /// Breakers that were asked for by name and that no settings name.
+    more: Mutex<BTreeMap<String, CircuitBreaker>>,
+    watchers: Watchers,
     meters: Meters,
+}
+
+type Watcher = Box<dyn Fn(&CircuitBreaker) + Send + Sync>;
+
+/// Who wants to know of every breaker.
+#[derive(Default)]
+struct Watchers(Mutex<Vec<Watcher>>);
+
+impl Debug for Watchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Watchers").field(&self.0.lock().len()).finish()
+    }
+}
+
+impl Watchers {
+    fn tell(&self, breaker: &CircuitBreaker) {
+        self.0.lock().iter().for_each(|watcher| watcher(breaker));
+    }
 }
 
 impl Guards {
     /// Reads and makes every instance that is named in the settings.
     pub(crate) fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
         let made = read(env)?.into_iter().map(|(name, guard)| (name, Arc::new(guard))).collect();
-        Ok(Self { made: ArcSwap::from_pointee(made), none: Arc::default(), meters: meters.clone() })
+        Ok(Self { made: ArcSwap::from_pointee(made), meters: meters.clone(), ..Self::default() })
+    }
+
+    /// Calls `watcher` with every breaker there is, and with each that is made later.
+    pub(crate) fn watch(&self, watcher: Watcher) {
+        let mut watchers = self.watchers.0.lock();
+        self.breakers().iter().for_each(&watcher);
+        watchers.push(watcher);
+    }
+
+    /// Every breaker, by name.
+    pub(crate) fn breakers(&self) -> Vec<CircuitBreaker> {
+        let mut all = self.more.lock().clone();
+        for (name, guard) in &**self.made.load() {
+            if let Some(breaker) = &guard.breaker {
+                all.insert(name.clone(), breaker.clone());
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// The breaker that the settings have under a name, else one with these settings, always the same.
+    pub(crate) fn breaker(
+        &self,
+        name: &str,
+        config: CircuitBreakerConfig,
+    ) -> Result<CircuitBreaker, Invalid> {
+        if let Some(breaker) = &self.of(name).breaker {
+            return Ok(breaker.clone());
+        }
+        let breaker = {
+            let mut more = self.more.lock();
+            if let Some(known) = more.get(name) {
+                if known.config() != config {
+                    known.reconfigure(config)?;
+                }
+                return Ok(known.clone());
+            }
+            let breaker = CircuitBreaker::new(name, config)?;
+            more.insert(name.to_owned(), breaker.clone());
+            breaker
+        };
+        meters::of_breaker(&breaker, &self.meters);
+        self.watchers.tell(&breaker);
+        Ok(breaker)
     }
 
     /// Takes the settings as they are now. Breakers, limiters and bulkheads go on with what they know.
@@ -129,7 +197,18 @@ impl Guards {
             };
             (name, Arc::new(guard))
         });
-        self.made.store(Arc::new(fresh.collect()));
+        let fresh: HashMap<String, Arc<Guard>> = fresh.collect();
+        let mut new = Vec::new();
+        for (name, guard) in &fresh {
+            let Some(breaker) = &guard.breaker else { continue };
+            // One that was made without settings gives way to the one of the settings.
+            let made = self.more.lock().remove(name).is_some();
+            if made || known.get(name).is_none_or(|old| old.breaker.is_none()) {
+                new.push(breaker.clone());
+            }
+        }
+        self.made.store(Arc::new(fresh));
+        new.iter().for_each(|breaker| self.watchers.tell(breaker));
         Ok(())
     }
 

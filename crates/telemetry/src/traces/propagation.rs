@@ -88,8 +88,16 @@ impl Propagation {
         found
     }
 
+    /// Neither reads nor writes: whatever trace headers there are stay as they are.
+    pub fn none() -> Self {
+        Self { consume: Vec::new(), produce: Vec::new(), baggage: false, remote_fields: Vec::new() }
+    }
+
     /// Writes all produced forms, replacing what is there of any form.
     pub(super) fn inject(&self, context: &Context, parent: Option<u64>, headers: &mut HeaderMap) {
+        if self.produce.is_empty() {
+            return;
+        }
         for stale in [TRACEPARENT, B3, TRACE_ID, SPAN_ID, SAMPLED, FLAGS, PARENT_ID] {
             headers.remove(stale);
         }
@@ -317,6 +325,16 @@ mod tests {
                 format!("traceparent: 00-{W}-0000000000000007-01"),
             ]
         );
+    }
+
+    #[test]
+    fn without_propagation_headers_stay_as_they_are() {
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, HeaderValue::from_static("as it came"));
+        let context = Context { trace: 1, span: 7, sampled: Some(true), ..Context::default() };
+        Propagation::none().inject(&context, None, &mut headers);
+        assert_eq!((headers.len(), &headers["traceparent"]), (1, &HeaderValue::from_static("as it came")));
+        assert!(Propagation::none().extract(&headers).is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Questions about files and codes, and to running daemons: verbs that start nothing.
 
+mod breaker;
 pub(crate) mod bus;
 mod config;
 mod context;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::server::{Exit, Form};
+use crate::server::{Exit, Form, Server};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -60,9 +61,17 @@ pub(crate) enum Question {
     /// Names for platforms: their addresses and tokens.
     #[command(subcommand)]
     Context(context::ContextVerb),
-    /// A gateway's routes: list, test, trace, replay, diff.
+    /// A gateway's routes: list, test, trace, replay, diff; put others in force, switch one on or off.
     #[command(subcommand)]
     Routes(routes::RoutesVerb),
+    /// Circuit breakers of a running platform: look at them, set them by hand.
+    #[command(subcommand)]
+    Breaker(breaker::BreakerVerb),
+    /// Rate limiters, bulkheads, retries, and instances that are left out.
+    Limits {
+        #[command(flatten)]
+        server: Server,
+    },
     /// Live requests of a running gateway.
     Tap(tap::Wanted),
 }
@@ -86,6 +95,8 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
         Question::Context(verb) => context::run(verb, out),
         Question::Migrate { files, fail_on, form } => migrate::run(&files, fail_on, form.output, out),
         Question::Routes(verb) => routes::run(verb, properties, out),
+        Question::Breaker(verb) => breaker::run(verb, out),
+        Question::Limits { server } => breaker::limits(&server, out),
         Question::Tap(wanted) => tap::run(&wanted, out),
     };
     match fine.and_then(|fine| Ok(out.flush().map(|()| fine)?)) {

@@ -49,7 +49,17 @@ impl Platform {
 
     /// `POST /api/v1/…` with a body of JSON.
     pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failed> {
-        self.answer(self.request(Method::POST, path, &[]).json(body)).await
+        self.post_to(path, &[], body).await
+    }
+
+    /// As [`Platform::post`], with a query.
+    pub(crate) async fn post_to(
+        &self,
+        path: &[&str],
+        query: &[Query<'_>],
+        body: &Value,
+    ) -> Result<Value, Failed> {
+        self.answer(self.request(Method::POST, path, query).json(body)).await
     }
 
     /// `DELETE /api/v1/…`.

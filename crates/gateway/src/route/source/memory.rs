@@ -26,6 +26,11 @@ impl Memory {
     }
 
     #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.0.read().contains_key(id)
+    }
+
+    #[must_use]
     pub fn all(&self) -> Vec<Definition> {
         self.0.read().values().cloned().collect()
     }

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use wellspring_daemon::admin::routes::{Replay, ReplayOutcome};
 use wellspring_gateway::Offline;
-use wellspring_gateway::replay::{Outcome, compare};
+use wellspring_gateway::replay::{compare, record};
 
 use crate::server::{self, Output, write};
 
@@ -14,12 +15,16 @@ pub(super) fn run(
     form: Output,
     out: &mut dyn Write,
 ) -> server::Outcome {
-    let report = compare(requests, |asked| before.trace(asked), |asked| after.trace(asked));
+    let report = compare(record::read(requests), |asked| before.trace(asked), |asked| after.trace(asked));
+    show(&report, form, out)
+}
+
+pub(super) fn show(report: &Replay, form: Output, out: &mut dyn Write) -> server::Outcome {
     if form != Output::Table {
-        write(form, &serde_json::to_value(&report)?, out)?;
+        write(form, &serde_json::to_value(report)?, out)?;
         return Ok(report.different == 0);
     }
-    let shown = |outcome: &Outcome| {
+    let shown = |outcome: &ReplayOutcome| {
         let route = outcome.route.as_deref().unwrap_or("no route");
         let end = outcome.target.as_deref().or(outcome.ends_with.as_deref()).unwrap_or_default();
         format!("{route} {end}").trim_end().to_owned()

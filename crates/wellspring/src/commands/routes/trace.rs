@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use wellspring_daemon::admin::routes::RouteTrace;
 use wellspring_gateway::Offline;
 use wellspring_gateway::trace::{Described, Values};
 
@@ -43,27 +44,36 @@ pub(super) fn run(
             return Ok(false);
         }
     };
+    show(&trace, form, out)
+}
+
+pub(super) fn show(trace: &RouteTrace, form: Output, out: &mut dyn Write) -> Outcome {
     if form != Output::Table {
-        write(form, &serde_json::to_value(&trace)?, out)?;
+        write(form, &serde_json::to_value(trace)?, out)?;
         return Ok(trace.route.is_some());
     }
+    let at = |place: &Option<String>| place.as_ref().map(|place| format!("  ({place})")).unwrap_or_default();
     for tried in &trace.tried {
         match &tried.failed {
-            Some(failed) => writeln!(out, "  not {}: {failed}", tried.route)?,
-            None => writeln!(out, "route {}", tried.route)?,
+            Some(failed) => writeln!(out, "  not {}: {failed}{}", tried.id, at(&tried.place))?,
+            None => writeln!(out, "route {}{}", tried.id, at(&tried.place))?,
         }
     }
-    for step in &trace.steps {
-        if step.not_run {
-            writeln!(out, "  {}: not run here", step.filter)?;
+    for filter in &trace.filters {
+        if filter.not_run {
+            writeln!(out, "  {}: not run here{}", filter.name, at(&filter.place))?;
         }
-        for change in &step.changes {
-            writeln!(out, "  {}: {change}", step.filter)?;
+        for change in &filter.changes {
+            writeln!(out, "  {}: {change}{}", filter.name, at(&filter.place))?;
         }
     }
-    for (label, text) in
-        [("to", &trace.target), ("instance", &trace.instance), ("ends with", &trace.ends_with)]
-    {
+    let instance = trace.instance.as_ref().map(|one| format!("{} {}", one.id, one.address));
+    for (label, text) in [
+        ("to", &trace.target),
+        ("instance", &instance),
+        ("because", &trace.why),
+        ("ends with", &trace.ends_with),
+    ] {
         if let Some(text) = text {
             writeln!(out, "{label} {text}")?;
         }

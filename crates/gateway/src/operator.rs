@@ -1,0 +1,270 @@
+//! The gateway as the admin API shows and changes it.
+
+use std::sync::Arc;
+
+use http::Method;
+use tokio::time::Instant;
+use wellspring_daemon::admin::Denied;
+use wellspring_daemon::admin::routes::{
+    AppliedRoutes, Gateway, GatewayRoute, RefusedRoutes, Replay, ReplayOrder, RouteDiff, RouteTable,
+    RouteTrace, TraceOrder,
+};
+use wellspring_properties::relaxed::canonical;
+use wellspring_properties::{Environment, Problem, PropertySource};
+
+use crate::config::{PREFIX, with_both_prefixes};
+use crate::offline::placed;
+use crate::problem::BAD_ROUTE;
+use crate::replay::{self, record};
+use crate::route::definition::Step;
+use crate::route::refresh::{Applied, Refresh, State};
+use crate::route::{Definition, Destination, Route, difference};
+use crate::trace::{self, Described, Unreadable};
+use crate::tree::Tree;
+
+/// What of a settings file can be applied.
+const APPLICABLE: [&str; 2] = ["routes", "default-filters"];
+
+/// Hands the API what it asks for.
+pub(crate) struct Operator {
+    pub(crate) refresh: Arc<Refresh>,
+    pub(crate) daemon: String,
+}
+
+impl Gateway for Operator {
+    fn daemon(&self) -> String {
+        self.daemon.clone()
+    }
+
+    fn routes(&self) -> RouteTable {
+        let (snapshot, state) = (self.refresh.proxy().snapshot(), self.refresh.state());
+        let now = Instant::now();
+        let mut items: Vec<GatewayRoute> =
+            snapshot.table.routes().iter().map(|route| self.shown(route, &state, now)).collect();
+        items.extend(state.off.iter().map(|definition| self.switched_off(definition, &state)));
+        let source = match &state.applied {
+            Some(applied) => format!("applied by {}", applied.by),
+            None => "configuration".to_owned(),
+        };
+        let refused = state.refused.map(|(since, problems)| RefusedRoutes {
+            problem: problems.first().cloned().unwrap_or_default(),
+            problems,
+            since,
+        });
+        RouteTable {
+            daemon: self.daemon(),
+            revision: state.revision,
+            since: state.since,
+            source,
+            items,
+            refused,
+            left_out: state.left_out,
+            recording: self.refresh.proxy().platform.watch.recorder.state(),
+        }
+    }
+
+    fn trace(&self, order: TraceOrder) -> Result<RouteTrace, Denied> {
+        let routes = order.routes.clone().filter(|text| !text.trim().is_empty());
+        let described = Described::try_from(order).map_err(|unreadable| wrong(&unreadable))?;
+        let proxy = self.refresh.proxy();
+        let traced = match routes {
+            None => trace::trace(proxy, &described),
+            Some(text) => self.compiled(&text)?.trace(&described),
+        };
+        traced.map_err(|unreadable| wrong(&unreadable))
+    }
+
+    fn replay(&self, order: ReplayOrder) -> Result<Replay, Denied> {
+        let (proxy, recorder) =
+            (self.refresh.proxy(), Arc::clone(&self.refresh.proxy().platform.watch.recorder));
+        let after = self.compiled(&order.routes)?;
+        let requests = match order.requests.filter(|text| !text.trim().is_empty()) {
+            Some(text) => record::read(&text),
+            None => {
+                recorder.ask();
+                recorder.kept()
+            }
+        };
+        let compared = replay::compare(
+            requests,
+            |described| trace::trace(proxy, described),
+            |described| after.trace(described),
+        );
+        Ok(Replay { recording: recorder.state(), ..compared })
+    }
+
+    fn diff(&self, proposed: &str) -> Result<RouteDiff, Denied> {
+        let after = self.compiled(proposed)?;
+        Ok(difference::between(&self.in_force(), &after.routes()))
+    }
+
+    fn enable(&self, id: &str, enabled: bool) -> Result<(GatewayRoute, GatewayRoute), Denied> {
+        let find = || self.routes().items.into_iter().find(|route| route.id == id);
+        let unknown = || Denied::Unknown("route", id.to_owned());
+        let before = find().ok_or_else(unknown)?;
+        self.refresh.switch(id, enabled).map_err(refused)?;
+        Ok((before, find().ok_or_else(unknown)?))
+    }
+
+    fn apply(&self, text: &str, actor: &str) -> Result<AppliedRoutes, Denied> {
+        let (old, before) = (self.in_force(), self.refresh.state().revision);
+        let ignored = if text.trim().is_empty() {
+            self.refresh.apply(None).map_err(refused)?;
+            Vec::new()
+        } else {
+            let (_, own) = self.proposed(text)?;
+            let (settings, ignored) = applicable(&own);
+            let applied = Applied { settings, by: actor.to_owned() };
+            self.refresh.apply(Some(applied)).map_err(refused)?;
+            ignored
+        };
+        let after = self.in_force();
+        Ok(AppliedRoutes {
+            revision: self.refresh.state().revision,
+            before,
+            routes: after.len(),
+            diff: difference::between(&old, &after),
+            ignored,
+        })
+    }
+}
+
+impl Operator {
+    fn in_force(&self) -> Vec<serde_json::Value> {
+        self.refresh.proxy().snapshot().table.routes().iter().map(|route| placed(route)).collect()
+    }
+
+    /// The settings in force with those of a file over them, and the file's own; it must have routes.
+    fn proposed(&self, text: &str) -> Result<(Environment, Environment), Denied> {
+        let (all, own) = replay::proposed(&self.refresh.effective(), text).map_err(one)?;
+        if own.contains(&format!("{PREFIX}.routes")) {
+            return Ok((all, own));
+        }
+        let problem = Problem::new(BAD_ROUTE, "there are no routes in it");
+        Err(one(problem
+            .hint("spring.cloud.gateway.server.webflux.routes: [...], routes: [...], or a list of routes")))
+    }
+
+    fn compiled(&self, text: &str) -> Result<crate::Offline, Denied> {
+        let (all, _) = self.proposed(text)?;
+        replay::compiled(&all, self.refresh.proxy()).map_err(refused)
+    }
+
+    fn source(&self, definition: &Definition) -> String {
+        match &definition.origin {
+            Some(origin) => origin.to_string(),
+            None if self.refresh.memory.has(&definition.id) => "api".to_owned(),
+            None => "discovery".to_owned(),
+        }
+    }
+
+    fn shown(&self, route: &Route, state: &State, now: Instant) -> GatewayRoute {
+        let figures = route.meters.figures.look(now);
+        let metadata = (!route.metadata.is_empty()).then(|| Tree::Map(route.metadata.clone()).to_json());
+        GatewayRoute {
+            id: route.id.to_string(),
+            order: route.order.into(),
+            uri: route.shown_uri.clone(),
+            predicates: route.predicates.iter().map(|predicate| predicate.describe()).collect(),
+            filters: route.chain.shown().iter().map(|(text, _)| plain(text)).collect(),
+            source: self.source(&route.definition),
+            enabled: true,
+            switched: state.switched.contains_key(&*route.id),
+            service: match &route.destination {
+                Destination::Balanced { service, .. } => Some(service.to_string()),
+                _ => None,
+            },
+            breakers: route.chain.breakers().map(str::to_owned).collect(),
+            metadata,
+            requests: figures.requests,
+            errors: figures.errors,
+            rps: figures.rate,
+            p99_ms: figures.p99.map(|time| time.as_secs_f64() * 1e3),
+            last_hit: figures.last,
+        }
+    }
+
+    fn switched_off(&self, definition: &Definition, state: &State) -> GatewayRoute {
+        GatewayRoute {
+            id: definition.id.clone(),
+            order: definition.order.into(),
+            uri: definition.uri.clone(),
+            predicates: definition.predicates.iter().map(written).collect(),
+            filters: definition.filters.iter().map(written).collect(),
+            source: self.source(definition),
+            enabled: false,
+            switched: state.switched.contains_key(&definition.id),
+            ..GatewayRoute::default()
+        }
+    }
+}
+
+/// Without the brackets that the actuator has around a filter.
+fn plain(text: &str) -> String {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text).to_owned()
+}
+
+/// A step that is not compiled, as one writes it.
+fn written(step: &Step) -> String {
+    let args = step.args.iter().map(|(name, tree)| {
+        let value = tree.as_text().unwrap_or_else(|| tree.to_json().to_string());
+        if name.starts_with("_genkey_") { value } else { format!("{name}: {value}") }
+    });
+    let args: Vec<String> = args.collect();
+    if args.is_empty() { step.name.clone() } else { format!("{}={}", step.name, args.join(",")) }
+}
+
+/// The part of settings that can be applied, and the keys that cannot.
+fn applicable(own: &Environment) -> (Environment, Vec<String>) {
+    let prefixes: Vec<String> = [PREFIX, "spring.cloud.gateway"]
+        .iter()
+        .flat_map(|prefix| APPLICABLE.map(|name| canonical(&format!("{prefix}.{name}")).into_owned()))
+        .collect();
+    let (mut sources, mut ignored) = (Vec::new(), Vec::new());
+    for source in own.sources() {
+        let mut kept = PropertySource::new("applied", indexmap::IndexMap::new());
+        for (key, entry) in &source.entries {
+            let form = canonical(key);
+            let below = |prefix: &String| {
+                let rest = form.strip_prefix(prefix.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+            };
+            if prefixes.iter().any(below) {
+                kept.entries.insert(key.clone(), entry.clone());
+            } else if !ignored.contains(key) {
+                ignored.push(key.clone());
+            }
+        }
+        sources.push(kept);
+    }
+    (with_both_prefixes(&Environment::new(sources, Vec::new())), ignored)
+}
+
+fn one(problem: Problem) -> Denied {
+    refused(vec![problem])
+}
+
+/// The first problem, and how many more there are.
+fn refused(problems: Vec<Problem>) -> Denied {
+    let more = problems.len().saturating_sub(1);
+    let Some(problem) = problems.into_iter().next() else {
+        return Denied::Failed("the routes were refused".to_owned());
+    };
+    let mut message = match &problem.found {
+        Some(found) => format!("{}: {found}", problem.message),
+        None => problem.message.clone(),
+    };
+    if more > 0 {
+        message = format!("{message} (and {more} more)");
+    }
+    Denied::Refused {
+        code: problem.code.to_string(),
+        message,
+        place: problem.place.as_ref().map(ToString::to_string),
+        hint: problem.hint.clone(),
+    }
+}
+
+fn wrong(unreadable: &Unreadable) -> Denied {
+    Denied::Wrong("request", format!("{unreadable}; {} /path with headers is described", Method::GET))
+}
