@@ -70,7 +70,7 @@ async fn one(
 async fn refresh(state: State, order: Order<RefreshOrder>) -> Result<Done<SentEvent>, Refusal> {
     let destination = order.body.destination.unwrap_or_default();
     let item = bus(&state)?.publish(BusOrder { destination, values: Vec::new() }).await?;
-    sent(&state, item, "refresh sent", json!({}))
+    sent(&state, item, "refresh sent", &json!({}))
 }
 
 async fn env(state: State, order: Order<EnvOrder>) -> Result<Done<SentEvent>, Refusal> {
@@ -81,14 +81,14 @@ async fn env(state: State, order: Order<EnvOrder>) -> Result<Done<SentEvent>, Re
     let destination = destination.unwrap_or_default();
     let item = bus(&state)?.publish(BusOrder { destination, values: vec![(name.clone(), value)] }).await?;
     // The value may be a secret.
-    sent(&state, item, "environment sent", json!({"name": name}))
+    sent(&state, item, "environment sent", &json!({"name": name}))
 }
 
 fn sent(
     state: &State,
     item: BusEvent,
     kind: &'static str,
-    what: serde_json::Value,
+    what: &serde_json::Value,
 ) -> Result<Done<SentEvent>, Refusal> {
     let (daemon, id) = (bus(state)?.daemon(), item.id.clone());
     let to = item.destination.clone();

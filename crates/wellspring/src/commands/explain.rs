@@ -12,7 +12,7 @@ use crate::server::Outcome;
 
 /// Every code of the suite.
 fn all_codes() -> impl Iterator<Item = &'static Code> {
-    let tables: [&'static [Code]; 8] = [
+    let tables: [&'static [Code]; 9] = [
         wellspring_properties::codes::CODES,
         wellspring_lb_client::codes::CODES,
         wellspring_config_server::codes::CODES,

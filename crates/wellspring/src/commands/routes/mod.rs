@@ -184,7 +184,6 @@ fn load(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Form;
 
     const BEFORE: &str = "spring.cloud.gateway.routes:\n- {id: orders, uri: 'http://h:1', predicates: [Path=/orders/**], filters: [StripPrefix=1]}\n- {id: all, uri: 'http://h:2', predicates: [Path=/**]}\n";
     const AFTER: &str = "spring.cloud.gateway.routes:\n- {id: orders, uri: 'http://h:3', predicates: [Path=/orders/**]}\n- {id: new, uri: 'http://h:2', predicates: [Path=/**]}\n";
@@ -217,7 +216,9 @@ mod tests {
     }
 
     fn form(output: Output) -> Server {
-        Server { form: Form { output, ..Form::default() }, ..Server::default() }
+        let mut server = Server::default();
+        server.form.output = output;
+        server
     }
 
     fn asked(verb: RoutesVerb) -> (bool, String) {
