@@ -14,7 +14,7 @@ use crate::bus::Board;
 use crate::config::Configs;
 use crate::domain::{Domain, Slot};
 use crate::events::{Log, New, Topic};
-use crate::federation::Federation;
+use crate::federation::{Federation, Introduction, Membership};
 use crate::part::{Health, Part, Problem};
 use crate::registry::{Listener, Registry};
 use crate::resilience::Resilience;
@@ -24,6 +24,9 @@ use crate::tap::Tap;
 
 /// How often health is looked at for the event log.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// A trouble that was not found for so long is a new one when it comes again.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// Cloning shares it.
 #[derive(Clone, Default)]
@@ -44,6 +47,8 @@ struct Inner {
     listening: AtomicBool,
     federation: Federation,
     http: OnceLock<reqwest::Client>,
+    /// Daemon and trouble: first and last time that it was found.
+    troubles: Mutex<HashMap<(String, String), (Millis, Millis)>>,
     /// When strangers were last noted.
     strangers: Mutex<VecDeque<Millis>>,
     /// Daemon and component: the status last seen, and since when.
@@ -182,6 +187,31 @@ impl Admin {
         self.0.parts.read().first().map_or_else(|| "wellspring".to_owned(), |part| part.name())
     }
 
+    /// Where others find this process, once it serves the API; `ip` is how they find the machine.
+    pub fn found_at(&self, ip: &str) -> Option<String> {
+        self.0.federation.found_at(ip)
+    }
+
+    /// Whether a daemon of this process has this name.
+    pub(crate) fn has_part(&self, name: &str) -> bool {
+        self.0.parts.read().iter().any(|part| part.name().eq_ignore_ascii_case(name))
+    }
+
+    /// How this process finds and asks others.
+    pub fn join(&self, membership: Membership) {
+        self.0.federation.join(membership);
+    }
+
+    pub(crate) fn introduction(&self) -> Introduction {
+        let domains = Domain::ALL.into_iter().filter(|domain| self.has(*domain));
+        Introduction {
+            id: self.0.federation.id(),
+            names: self.0.parts.read().iter().map(|part| part.name()).collect(),
+            domains: domains.map(|domain| domain.as_str().to_owned()).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
     pub(crate) fn federation(&self) -> &Federation {
         &self.0.federation
     }
@@ -239,10 +269,20 @@ impl Admin {
                 since: seen
                     .get(&(health.name.clone(), name.clone()))
                     .map_or_else(Millis::now, |(_, since)| *since),
+                ..Problem::default()
             })
             .collect();
         problems.sort_by(|a, b| (&a.status, a.since.0).cmp(&(&b.status, b.since.0)));
         problems
+    }
+
+    /// Since when something is wrong that is no component's status. Forgotten when nobody has asked for it for a while.
+    pub(crate) fn first_seen(&self, daemon: &str, what: &str, now: Millis) -> Millis {
+        let mut troubles = self.0.troubles.lock();
+        troubles.retain(|_, (_, asked)| now.since(*asked) < FORGOTTEN);
+        let (since, asked) = troubles.entry((daemon.to_owned(), what.to_owned())).or_insert((now, now));
+        *asked = now;
+        *since
     }
 
     /// A component whose status is another than last time is an event.

@@ -27,6 +27,7 @@ pub use admin::Admin;
 pub use denied::Denied;
 pub use domain::Domain;
 pub use events::{Event, Topic};
+pub use federation::{METADATA, Membership};
 pub use listener::Settings;
 pub use part::{Component, Health, Part, Problem};
 pub use services::{Instance, Service, Services};

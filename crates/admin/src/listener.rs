@@ -10,6 +10,7 @@ use wellspring_properties::{Environment, Problem, value};
 use crate::access::Access;
 use crate::codes;
 use crate::events::{Limits, Log};
+use crate::federation::Membership;
 
 /// How many ports beyond the wanted one are tried.
 const NEXT_PORTS: u16 = 50;
@@ -20,6 +21,7 @@ struct Raw {
     address: Option<String>,
     token: Option<String>,
     access_file: Option<PathBuf>,
+    daemons: Vec<String>,
     events: Events,
 }
 
@@ -49,6 +51,8 @@ pub struct Settings {
     /// Wanted as `Authorization: Bearer`.
     pub token: Option<String>,
     access_file: Option<PathBuf>,
+    /// Admin APIs of other daemons that no registry knows.
+    daemons: Vec<String>,
     events_file: Option<PathBuf>,
     limits: Limits,
 }
@@ -62,7 +66,7 @@ impl std::fmt::Debug for Settings {
 impl Settings {
     /// Off unless `wellspring.admin.address` is set.
     pub fn from_env(env: &Environment) -> Result<Self, Problem> {
-        let Raw { address, token, access_file, events } = env.bind("wellspring.admin")?;
+        let Raw { address, token, access_file, daemons, events } = env.bind("wellspring.admin")?;
         let token = token.filter(|token| !token.is_empty());
         let key = "wellspring.admin.address";
         let address = match address.as_deref().map(str::trim) {
@@ -77,7 +81,7 @@ impl Settings {
         };
         let bytes = usize::try_from(events.max_size).unwrap_or(usize::MAX);
         let limits = Limits { events: events.max_events.max(1), bytes, age: events.max_age };
-        Ok(Self { address, token, access_file, events_file: events.file, limits })
+        Ok(Self { address, token, access_file, daemons, events_file: events.file, limits })
     }
 
     /// Who may use the API. Refused when other machines reach the address and nobody is asked who he is.
@@ -103,6 +107,11 @@ impl Settings {
             }
             _ => Ok(access),
         }
+    }
+
+    /// How a process that listens at `bound` takes part in the platform.
+    pub fn membership(&self, bound: SocketAddr) -> Membership {
+        Membership { token: self.token.clone(), own: Some(bound), named: self.daemons.clone() }
     }
 
     /// The event log that the settings describe.
@@ -180,6 +189,21 @@ mod tests {
         assert!(access(&[kept]).is_ok());
         std::fs::write(&file, "[").unwrap();
         assert_eq!(access(&[kept]).unwrap_err().code, codes::ACCESS_FILE);
+    }
+
+    #[test]
+    fn others_find_this_process_where_it_listens() {
+        let found = |bound: &str| {
+            let settings = settings(&[("wellspring.admin.daemons", "http://a:1, http://b:2")]).unwrap();
+            let admin = crate::Admin::default();
+            let membership = settings.membership(bound.parse().unwrap());
+            assert_eq!(membership.named, ["http://a:1", "http://b:2"]);
+            admin.join(membership);
+            admin.found_at("10.0.0.7").unwrap()
+        };
+        assert_eq!(found("127.0.0.1:9770"), "http://127.0.0.1:9770");
+        assert_eq!(found("0.0.0.0:9770"), "http://10.0.0.7:9770");
+        assert_eq!(found("[::1]:9770"), "http://[::1]:9770");
     }
 
     #[test]

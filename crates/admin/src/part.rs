@@ -57,6 +57,14 @@ view! {
         details: Option<Value>,
         /// When it was first seen so.
         since: Millis,
+        /// Services, instances, labels or routes that suffer.
+        affects: Vec<String>,
+        /// What to do.
+        hint: Option<String>,
+        /// The command that does it, or shows more.
+        command: Option<String>,
+        /// The console's page that shows more.
+        page: Option<String>,
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn serve(
         match serve::bind(Some(address.ip()), address.port(), BACKLOG, "the admin API", key) {
             Ok(bound) => {
                 info!(address = %bound.1, "admin API");
+                context.admin.join(settings.membership(bound.1));
                 if let Some(key) = access.one_time_key() {
                     info!(
                         "nobody can sign in yet: http://{}/#key={key} makes the first administrator",

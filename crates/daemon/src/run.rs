@@ -208,7 +208,7 @@ impl Running {
         meters.gauge(names::APPLICATION_READY_TIME, &[]).set(took.as_secs_f64());
         info!(port = address.port(), millis = u64::try_from(took.as_millis()).unwrap_or(0), "{name} started");
         operator::note(&self.context, "started", format!("{name} listens on {address}"));
-        join::join(client, env, address, self.public.is_secure()).await?;
+        join::join(client, env, address, self.public.is_secure(), &self.context.admin).await?;
         Ok(())
     }
 

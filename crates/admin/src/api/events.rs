@@ -8,11 +8,13 @@ use http::header::CONTENT_TYPE;
 use wellspring_wire::Millis;
 
 use super::State;
+use super::gathered;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
 use super::routes::{Parameter, Routes, Scope, at};
 use crate::access::Actor;
 use crate::events::{self, Event, Topic};
+use crate::federation::Others;
 use crate::schema::view;
 
 view! {
@@ -59,12 +61,11 @@ async fn listed(
     actor: Actor,
     query: Query,
 ) -> Result<Response, Refusal> {
-    let wanted = wanted(&query, actor)?;
-    let (page, next) = state.admin.log().page(&wanted, paging::limit(&query)?);
-    let page = EventPage {
-        items: page.iter().map(|event| Event::clone(event)).collect(),
-        next: next.map(|id| id.to_string()),
-    };
+    let wanted = wanted(&query, &actor)?;
+    let (limit, cursor) = (paging::limit(&query)?, gathered::parse(paging::text(&query, "cursor"))?);
+    let others =
+        if actor.forwarded { Others::default() } else { state.admin.federation().others(&state.admin).await };
+    let page = gathered::page(&state, &actor, &wanted, &query.0, &cursor, limit, &others.there).await;
     match paging::text(&query, "format") {
         None | Some("json") => Ok(Json(page).into_response()),
         Some("ndjson") => Ok(lines(&page)),
@@ -72,15 +73,14 @@ async fn listed(
     }
 }
 
-fn wanted(query: &Query, actor: Actor) -> Result<events::Query, Refusal> {
+fn wanted(query: &Query, actor: &Actor) -> Result<events::Query, Refusal> {
     let text = |name| paging::text(query, name).map(str::to_owned);
     let millis = |name: &'static str| {
         let given = paging::text(query, name).map(|text| text.parse().map(Millis)).transpose();
         given.map_err(|_| Refusal::parameter(name, "milliseconds since 1970"))
     };
-    let before = paging::text(query, "cursor").map(str::parse).transpose();
     Ok(events::Query {
-        before: before.map_err(|_| Refusal::parameter("cursor", "the `next` of the page before"))?,
+        before: None,
         topics: topics(query)?,
         text: text("q"),
         subject: None,
@@ -88,7 +88,7 @@ fn wanted(query: &Query, actor: Actor) -> Result<events::Query, Refusal> {
         application: text("application"),
         from: millis("from")?,
         to: millis("to")?,
-        reach: Some(actor),
+        reach: Some(actor.clone()),
     })
 }
 

@@ -13,11 +13,13 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use serde_json::json;
 
 use super::State;
+use super::elsewhere;
 use super::refusal::Refusal;
 use super::routes::{At, Scope};
 use crate::Admin;
 use crate::access::{Actor, COOKIE_NAME, Role};
 use crate::events::{New, Topic};
+use crate::federation::{Federation, PROOF, Signed};
 
 /// Sent with every write that shows no token.
 const OURS: &str = "x-wellspring";
@@ -39,18 +41,52 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let actor = match gate.identify(&request) {
-        Ok(actor) => actor,
+    let Shown { actor, digest, proof } = match gate.identify(&request) {
+        Ok(shown) => shown,
         Err(refusal) => return refusal.into_response(),
     };
     if let Err(refusal) = gate.permit(&actor, &params, &request) {
         if gate.write {
             note_refused(&gate.state.admin, &actor, gate.at, &refusal);
         }
-        return refusal.into_response();
+        return proven(refusal.into_response(), proof);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    match elsewhere::chosen(&gate.state, gate.at, &actor, query).await {
+        Ok(Some(other)) => return elsewhere::pass_on(&gate.state, &other, &actor, request).await,
+        Ok(None) => {}
+        Err(refusal) => return proven(refusal.into_response(), proof),
     }
     request.extensions_mut().insert(actor);
-    next.run(request).await
+    if let Some(digest) = digest {
+        request.extensions_mut().insert(Digest(digest));
+    }
+    proven(next.run(request).await, proof)
+}
+
+/// What a signed request's body has to have.
+#[derive(Clone, Debug)]
+pub(super) struct Digest(pub(super) String);
+
+/// Who a request comes from.
+struct Shown {
+    actor: Actor,
+    digest: Option<String>,
+    /// For the daemon that passed it on: that this one knows the token too.
+    proof: Option<String>,
+}
+
+impl From<Actor> for Shown {
+    fn from(actor: Actor) -> Self {
+        Self { actor, digest: None, proof: None }
+    }
+}
+
+fn proven(mut response: Response, proof: Option<String>) -> Response {
+    if let Some(value) = proof.and_then(|proof| http::HeaderValue::try_from(proof).ok()) {
+        response.headers_mut().insert(PROOF, value);
+    }
+    response
 }
 
 /// A write that was not allowed is an event too.
@@ -72,18 +108,21 @@ pub(super) fn note_unknown(admin: &Admin, name: &str, refusal: &Refusal) {
 }
 
 impl Gate {
-    fn identify(&self, request: &Request) -> Result<Actor, Refusal> {
+    fn identify(&self, request: &Request) -> Result<Shown, Refusal> {
         let access = &self.state.access;
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         if let Some(signed) = self.state.admin.federation().signed(method, uri, headers) {
-            return signed.ok_or_else(|| Refusal::unauthorized("the signature of the other daemon is wrong"));
+            let signed =
+                signed.ok_or_else(|| Refusal::unauthorized("the signature of the other daemon is wrong"))?;
+            let Signed { actor, digest, proof } = signed;
+            return Ok(Shown { actor, digest: Some(digest), proof: Some(proof) });
         }
         if let Some(value) = headers.get(AUTHORIZATION) {
             let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
             let known = token.and_then(|token| access.bearer(token));
             // A token that nobody asked for is no reason to refuse what is open anyway.
             if let Some(actor) = known {
-                return Ok(actor);
+                return Ok(actor.into());
             }
             if !access.is_open() {
                 return Err(Refusal::unauthorized("the token is unknown"));
@@ -96,7 +135,7 @@ impl Gate {
                     let message = "this name is not one of this machine";
                     return Err(Refusal::forbidden(message, "use 127.0.0.1 or localhost"));
                 }
-                Actor::local()
+                Federation::passed_on(headers).unwrap_or_else(Actor::local)
             }
             None if self.at.role.is_none() => Actor { name: NOBODY.to_owned(), ..Actor::default() },
             None => return Err(Refusal::unauthorized("no credential was shown")),
@@ -105,7 +144,7 @@ impl Gate {
             let message = "a write without a token has to carry the header X-Wellspring";
             return Err(Refusal::forbidden(message, "X-Wellspring: 1"));
         }
-        Ok(actor)
+        Ok(actor.into())
     }
 
     fn permit(&self, actor: &Actor, params: &RawPathParams, request: &Request) -> Result<(), Refusal> {
@@ -139,7 +178,7 @@ fn reached(actor: &Actor, application: &str) -> Result<(), Refusal> {
     if actor.reaches(application) { Ok(()) } else { Err(Refusal::out_of_reach(application)) }
 }
 
-fn url_value(query: &str, name: &str) -> Option<String> {
+pub(super) fn url_value(query: &str, name: &str) -> Option<String> {
     let uri: http::Uri = format!("/?{query}").parse().ok()?;
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
     pairs.0.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)

@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::State;
-use super::gate;
+use super::gate::{self, Digest};
 use super::paging::Query;
 use super::refusal::Refusal;
 use super::routes::{At, Scope};
 use crate::access::Actor;
 use crate::events::{New, Topic};
+use crate::federation;
 use crate::schema::Schema;
 
 /// A request that carries nothing but its reason.
@@ -126,12 +127,16 @@ impl FromRequest<State> for Call {
     async fn from_request(request: Request, state: &State) -> Result<Self, Response> {
         use axum::RequestExt;
         let actor = request.extensions().get::<Actor>().cloned().unwrap_or_default();
+        let digest = request.extensions().get::<Digest>().cloned();
         let cookie = gate::cookie(request.headers()).map(str::to_owned);
         let mut request = request;
         let Path(path) = request.extract_parts().await.map_err(IntoResponse::into_response)?;
         let axum::extract::Query(query): Query =
             request.extract_parts().await.map_err(IntoResponse::into_response)?;
         let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        if digest.is_some_and(|Digest(signed)| signed != federation::digest(&body)) {
+            return Err(Refusal::unauthorized("the body is not the one that was signed").into_response());
+        }
         Ok(Self { actor, path, query, cookie, body })
     }
 }
