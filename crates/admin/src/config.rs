@@ -21,6 +21,8 @@ pub trait Configs: Send + Sync + 'static {
     fn repositories(&self) -> Vec<ConfigRepository>;
     fn pins(&self) -> Vec<Pin>;
     fn pin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>>;
+    /// The value as it may stand in a repository.
+    fn encrypt(&self, value: &str) -> Result<String, Denied>;
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>>;
 }
 

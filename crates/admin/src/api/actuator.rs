@@ -131,6 +131,13 @@ async fn refresh(state: State, order: Order<Nothing>) -> Result<Done<Answered>, 
     Ok(done.text(text).of_application(name).change((), json!({"changed": keys})))
 }
 
+/// How many settings an instance found changed.
+pub(super) async fn refreshed(state: &State, instance: &Instance) -> Result<usize, Refusal> {
+    let answered = call(state, instance, Method::POST, "refresh", Some(json!({}))).await?;
+    accepted(&answered)?;
+    Ok(answered.body.as_array().map_or(0, Vec::len))
+}
+
 fn accepted(answered: &Answered) -> Result<(), Refusal> {
     if (200..300).contains(&answered.status) {
         return Ok(());

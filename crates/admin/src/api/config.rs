@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract;
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::json;
 
 use super::State;
+use super::actuator;
 use super::paging::{self, Query};
 use super::refusal::Refusal;
 use super::routes::{Parameter, Routes, Scope, at};
@@ -47,6 +50,54 @@ view! {
     }
 }
 
+view! {
+    /// Whom to refresh.
+    pub(super) struct RefreshOrder {
+        /// Ids of instances.
+        instances: Vec<String>,
+    }
+}
+
+view! {
+    /// What became of a refresh.
+    pub(super) struct Refreshed {
+        /// Each instance.
+        items: Vec<RefreshedInstance>,
+    }
+}
+
+view! {
+    /// One instance that was told to read its configuration anew.
+    pub(super) struct RefreshedInstance {
+        /// Its service.
+        application: String,
+        /// Its id.
+        instance: String,
+        /// How many settings changed.
+        changed: usize,
+        /// Why it did not work.
+        error: Option<String>,
+    }
+}
+
+view! {
+    /// A value that is to be kept secret.
+    pub(super) struct Plain {
+        /// The value.
+        value: String,
+    }
+}
+
+view! {
+    /// An encrypted value.
+    pub(super) struct Cipher {
+        /// With `{cipher}` in front, as it stands in a file.
+        value: String,
+    }
+}
+
+/// Asked at the same time.
+const AT_ONCE: usize = 8;
 const APPLICATION: Parameter = ("application", "string", "name, or a comma list of names");
 const PROFILE: Parameter = ("profile", "string", "profiles, `default` without");
 const LABEL: Parameter = ("label", "string", "branch, tag or commit; the default label without");
@@ -91,6 +142,13 @@ pub(super) fn mount(routes: &mut Routes) {
     routes.post::<PinOrder, Pin, _, _>(hold.done_by("config", "config pin"), pin);
     let free = config("/config/pins/{label}", "Let a label follow its branch again; `/` in it is `%2F`");
     let free = free.role(Role::Operator).query(&[("repository", "string", "the default one without")]);
+    let refresh_at =
+        at("/config/refresh", "Have instances read their configuration anew").role(Role::Operator);
+    let refresh_at = refresh_at.prefers(Domain::Registry).scope(Scope::Listed);
+    routes.post::<RefreshOrder, Refreshed, _, _>(refresh_at.done_by("drift", "config refresh"), refresh);
+    let encrypt_at =
+        config("/config/encrypt", "A value as it may stand in a repository").role(Role::Operator);
+    routes.ask::<Plain, Cipher, _, _>(encrypt_at, encrypt);
     routes.delete::<Pin, _, _>(free.done_by("config", "config unpin"), unpin);
 }
 
@@ -193,4 +251,46 @@ fn held(server: &dyn Configs, label: Option<&str>, repository: Option<&str>) -> 
         Some(pin.label.as_str()) == label && repository.is_none_or(|wanted| wanted == pin.repository)
     };
     server.pins().into_iter().find(fits).map(|pin| pin.commit)
+}
+
+async fn encrypt(
+    extract::State(state): extract::State<State>,
+    Json(plain): Json<Plain>,
+) -> Result<Json<Cipher>, Refusal> {
+    Ok(Json(Cipher { value: server(&state)?.encrypt(&plain.value)? }))
+}
+
+async fn refresh(state: State, order: Order<RefreshOrder>) -> Result<Done<Refreshed>, Refusal> {
+    let ids = order.body.instances;
+    if ids.is_empty() {
+        return Err(Refusal::member("instances", "ids of instances"));
+    }
+    let mut chosen = Vec::new();
+    for service in state.admin.services() {
+        let wanted = service.instances.into_iter().filter(|one| ids.contains(&one.id));
+        chosen.extend(wanted.map(|one| (service.name.clone(), one)));
+    }
+    if let Some((name, _)) = chosen.iter().find(|(name, _)| !order.actor.reaches(name)) {
+        return Err(Refusal::out_of_reach(name));
+    }
+    if let Some(id) = ids.iter().find(|id| chosen.iter().all(|(_, one)| one.id != **id)) {
+        return Err(Refusal::unknown("instance", id));
+    }
+    let told = stream::iter(chosen).map(|(application, instance)| {
+        let state = state.clone();
+        async move {
+            let (changed, error) = match actuator::refreshed(&state, &instance).await {
+                Ok(changed) => (changed, None),
+                Err(refusal) => (0, Some(refusal.message)),
+            };
+            RefreshedInstance { application, instance: instance.id, changed, error }
+        }
+    });
+    let items: Vec<_> = told.buffered(AT_ONCE).collect().await;
+    let failed = items.iter().filter(|one| one.error.is_some()).count();
+    let text = format!("{} of {} instances read their configuration anew", items.len() - failed, items.len());
+    let after = json!({"instances": ids, "failed": failed});
+    Ok(Done::new(Refreshed { items }, "refreshed", state.admin.name(), "instances")
+        .text(text)
+        .change((), after))
 }

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use axum::extract::{RawPathParams, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use super::State;
@@ -83,7 +83,7 @@ impl From<Actor> for Shown {
 }
 
 fn proven(mut response: Response, proof: Option<String>) -> Response {
-    if let Some(value) = proof.and_then(|proof| http::HeaderValue::try_from(proof).ok()) {
+    if let Some(value) = proof.and_then(|proof| HeaderValue::try_from(proof).ok()) {
         response.headers_mut().insert(PROOF, value);
     }
     response
@@ -118,7 +118,7 @@ impl Gate {
             return Ok(Shown { actor, digest: Some(digest), proof: Some(proof) });
         }
         if let Some(value) = headers.get(AUTHORIZATION) {
-            let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+            let token = bearer(value);
             let known = token.and_then(|token| access.bearer(token));
             // A token that nobody asked for is no reason to refuse what is open anyway.
             if let Some(actor) = known {
@@ -184,12 +184,21 @@ pub(super) fn url_value(query: &str, name: &str) -> Option<String> {
     pairs.0.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|line| line.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         (name == COOKIE_NAME).then_some(value)
     })
+}
+
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim)
+}
+
+/// What the caller signed in with: a cookie, or the same as a bearer's token.
+pub(super) fn signed_in(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers).or_else(|| headers.get(AUTHORIZATION).and_then(bearer))
 }
 
 fn names_this_machine(request: &Request) -> bool {

@@ -22,6 +22,7 @@ mod services;
 mod session;
 mod stream;
 mod tap;
+mod topology;
 mod users;
 mod write;
 
@@ -81,6 +82,7 @@ fn table() -> Routes {
     actuator::mount(&mut routes);
     cluster::mount(&mut routes);
     search::mount(&mut routes);
+    topology::mount(&mut routes);
     config::mount(&mut routes);
     gateway::mount(&mut routes);
     tap::mount(&mut routes);

@@ -9,6 +9,7 @@ use crate::access::Actor;
 use crate::config::Configs;
 use crate::part::Problem;
 use crate::registry::Registry;
+use crate::resilience::Breaker;
 use crate::services::Service;
 
 /// Named in one problem.
@@ -23,6 +24,18 @@ pub(super) async fn found(state: &State, actor: &Actor) -> Vec<Problem> {
         problems.extend(services.iter().filter_map(|service| instances(state, service)));
         problems.extend(leases(state, &*registry));
     }
+    if let Some(gateway) = state.admin.gateway()
+        && let Some(refused) = gateway.routes().refused
+    {
+        problems.push(Problem {
+            since: refused.since,
+            hint: Some("mend the routes; the set before stays in force until then".to_owned()),
+            command: Some("wellspring routes list".to_owned()),
+            page: Some("/#/routes".to_owned()),
+            ..of(state, "routes", "WARNING", format!("a set of routes was refused: {}", refused.problem))
+        });
+    }
+    problems.extend(super::resilience::own(state).breakers.iter().filter_map(|one| breaker(state, one)));
     if let Some(config) = state.admin.config() {
         problems.extend(repositories(state, &*config));
         problems.extend(behind(state, &*config, services).await);
@@ -57,6 +70,24 @@ fn instances(state: &State, service: &Service) -> Option<Problem> {
         command: Some(format!("wellspring instances {}", service.name)),
         page: Some(format!("/#/services/{}", service.name)),
         ..of(state, format!("service {}", service.name), status, text)
+    })
+}
+
+fn breaker(state: &State, one: &Breaker) -> Option<Problem> {
+    if !matches!(one.state.as_str(), "OPEN" | "HALF_OPEN" | "FORCED_OPEN") {
+        return None;
+    }
+    let by = one.set_by.as_ref().map_or_else(String::new, |who| format!(" (set by {who})"));
+    let text = format!("breaker {} of {} is {}{by}", one.name, one.daemon, one.state);
+    let problem = of(state, format!("breaker {}", one.name), "WARNING", text);
+    Some(Problem {
+        daemon: one.daemon.clone(),
+        since: one.since.unwrap_or(problem.since),
+        affects: one.routes.clone(),
+        hint: Some("calls behind it fail or are slow: look at the service it guards".to_owned()),
+        command: Some("wellspring breaker list".to_owned()),
+        page: Some("/#/resilience".to_owned()),
+        ..problem
     })
 }
 

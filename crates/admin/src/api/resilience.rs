@@ -10,7 +10,8 @@ use super::State;
 use super::refusal::Refusal;
 use super::routes::{Routes, at};
 use super::write::{Done, Order};
-use crate::access::Role;
+use crate::access::{Actor, Role};
+use crate::federation::Others;
 use crate::resilience::{BreakerChange, BreakerOrder, ChangedBreaker, Patterns, Resilience};
 
 /// Longer than any shift: who wants more sets it without end.
@@ -30,15 +31,22 @@ pub(super) fn mount(routes: &mut Routes) {
     );
 }
 
-async fn patterns(extract::State(state): extract::State<State>) -> Json<Patterns> {
+async fn patterns(extract::State(state): extract::State<State>, actor: Actor) -> Json<Patterns> {
+    let mut all = own(&state);
+    if !actor.forwarded {
+        let federation = state.admin.federation();
+        let Others { there, .. } = federation.others(&state.admin).await;
+        let theirs = federation.ask_all::<Patterns>(&state.admin, &there, &actor, "/api/v1/resilience").await;
+        theirs.into_iter().for_each(|(_, patterns)| all.add(patterns));
+    }
+    Json(all)
+}
+
+/// Of this process.
+pub(super) fn own(state: &State) -> Patterns {
     let mut all = Patterns::default();
     for application in state.admin.resilience() {
-        let Patterns { breakers, limiters, bulkheads, retries, ejected } = application.patterns();
-        all.breakers.extend(breakers);
-        all.limiters.extend(limiters);
-        all.bulkheads.extend(bulkheads);
-        all.retries.extend(retries);
-        all.ejected.extend(ejected);
+        all.add(application.patterns());
     }
     if let Some(gateway) = state.admin.gateway() {
         let (daemon, routes) = (gateway.daemon(), gateway.routes().items);
@@ -47,7 +55,18 @@ async fn patterns(extract::State(state): extract::State<State>) -> Json<Patterns
             breaker.routes = guarded.map(|route| route.id.clone()).collect();
         }
     }
-    Json(all)
+    all
+}
+
+impl Patterns {
+    fn add(&mut self, more: Self) {
+        let Self { breakers, limiters, bulkheads, retries, ejected } = more;
+        self.breakers.extend(breakers);
+        self.limiters.extend(limiters);
+        self.bulkheads.extend(bulkheads);
+        self.retries.extend(retries);
+        self.ejected.extend(ejected);
+    }
 }
 
 async fn change(state: State, order: Order<BreakerOrder>) -> Result<Done<ChangedBreaker>, Refusal> {

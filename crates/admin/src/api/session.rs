@@ -25,6 +25,8 @@ view! {
         open: bool,
         /// Users can sign in here.
         login: bool,
+        /// Where `bearer` was asked for: good for twelve hours.
+        token: Option<String>,
     }
 }
 
@@ -39,6 +41,8 @@ view! {
         key: Option<String>,
         /// In the place of name and password.
         token: Option<String>,
+        /// Answer with something to be shown as a bearer's token, in the place of a cookie: for programs.
+        bearer: bool,
     }
 }
 
@@ -59,6 +63,7 @@ fn session(state: &State, actor: Option<&Actor>) -> Session {
         applications: known.map(|actor| actor.applications.clone()).unwrap_or_default(),
         open: state.access.is_open(),
         login: state.access.has_users(),
+        token: None,
     }
 }
 
@@ -67,7 +72,7 @@ async fn who(extract::State(state): extract::State<State>, actor: Actor) -> Json
 }
 
 async fn sign_in_with(state: State, order: Order<SignIn>) -> Result<Done<Session>, Refusal> {
-    let SignIn { name, password, key, token } = &order.body;
+    let SignIn { name, password, key, token, bearer } = &order.body;
     if key.is_some() {
         named(name)?;
         if !is_acceptable(password) {
@@ -88,12 +93,15 @@ async fn sign_in_with(state: State, order: Order<SignIn>) -> Result<Done<Session
         Some(_) => ("first-admin", "became the first administrator"),
         None => ("signed-in", "signed in"),
     };
-    let answer = session(&state, Some(&actor));
-    let cookie =
-        format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", LIFE.as_secs());
-    let done =
-        Done::new(answer, kind, state.admin.name(), &actor.name).text(format!("{} {text}", actor.name));
-    Ok(done.by(&actor.name).cookie(cookie))
+    let mut answer = session(&state, Some(&actor));
+    answer.token = bearer.then(|| cookie.clone());
+    let done = Done::new(answer, kind, state.admin.name(), &actor.name);
+    let done = done.text(format!("{} {text}", actor.name)).by(&actor.name);
+    if *bearer {
+        return Ok(done);
+    }
+    let age = LIFE.as_secs();
+    Ok(done.cookie(format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}")))
 }
 
 async fn sign_out_of(state: State, order: Order<Nothing>) -> Result<Done<Session>, Refusal> {

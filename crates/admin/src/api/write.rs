@@ -38,7 +38,7 @@ pub(super) struct Order<B> {
     pub(super) actor: Actor,
     pub(super) path: HashMap<String, String>,
     pub(super) query: HashMap<String, String>,
-    /// The session that the request belongs to.
+    /// The session that the request belongs to, if it does.
     pub(super) cookie: Option<String>,
     /// Why.
     pub(super) reason: Option<String>,
@@ -128,7 +128,7 @@ impl FromRequest<State> for Call {
         use axum::RequestExt;
         let actor = request.extensions().get::<Actor>().cloned().unwrap_or_default();
         let digest = request.extensions().get::<Digest>().cloned();
-        let cookie = gate::cookie(request.headers()).map(str::to_owned);
+        let cookie = gate::signed_in(request.headers()).map(str::to_owned);
         let mut request = request;
         let Path(path) = request.extract_parts().await.map_err(IntoResponse::into_response)?;
         let axum::extract::Query(query): Query =

@@ -236,6 +236,14 @@ impl Configs for Operator {
         Box::pin(self.hold(order))
     }
 
+    fn encrypt(&self, value: &str) -> Result<String, Denied> {
+        let encrypted = self.server.decryptor.encrypt_text(value);
+        let encrypted = encrypted.map_err(|refusal| {
+            Denied::Conflict(format!("{refusal}: set encrypt.key or encrypt.key-store"))
+        })?;
+        Ok(format!("{{cipher}}{encrypted}"))
+    }
+
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<view::Pin, Denied>> {
         Box::pin(std::future::ready(self.release(&order)))
     }

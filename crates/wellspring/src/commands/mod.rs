@@ -1,10 +1,14 @@
 //! Questions about files and codes, and to running daemons: verbs that start nothing.
 
+mod access;
 mod breaker;
 pub(crate) mod bus;
+mod cluster;
 mod config;
 mod context;
+mod drain;
 mod explain;
+mod instances;
 mod migrate;
 mod output;
 mod routes;
@@ -72,6 +76,56 @@ pub(crate) enum Question {
         #[command(flatten)]
         server: Server,
     },
+    /// Registered services; the exit status is 1 when one has no instance that is UP.
+    Services(instances::Services),
+    /// Instances of a service, or all that is known of one; log level and refresh.
+    #[command(args_conflicts_with_subcommands = true)]
+    Instances(instances::Instances),
+    /// Takes an instance out of service: callers find the others.
+    Drain {
+        #[command(flatten)]
+        target: drain::Target,
+        /// Put back by itself after so many minutes.
+        #[arg(long, value_name = "N")]
+        minutes: Option<u64>,
+    },
+    /// Puts an instance back into service.
+    Undrain(drain::Target),
+    /// Takes an instance off the list; it comes back when it registers again.
+    Remove(drain::Target),
+    /// Sets one pair of an instance's metadata.
+    Label {
+        #[command(flatten)]
+        target: drain::Target,
+        /// key=value
+        pair: String,
+    },
+    /// The registry among its peers, and whether leases end.
+    #[command(args_conflicts_with_subcommands = true)]
+    Cluster(cluster::Cluster),
+    /// Who calls whom, how often, and how well.
+    Topology {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Signs in to a platform, and keeps it under a name.
+    Login(access::Login),
+    /// Signs out.
+    Logout {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Who one is on a platform, and what one may do there.
+    Whoami {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Those who sign in with a password.
+    #[command(subcommand, alias = "users")]
+    User(access::UserVerb),
+    /// Tokens of programs.
+    #[command(subcommand, alias = "tokens")]
+    Token(access::TokenVerb),
     /// Live requests of a running gateway.
     Tap(tap::Wanted),
 }
@@ -97,6 +151,19 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
         Question::Routes(verb) => routes::run(verb, properties, out),
         Question::Breaker(verb) => breaker::run(verb, out),
         Question::Limits { server } => breaker::limits(&server, out),
+        Question::Services(asked) => instances::services(&asked, out),
+        Question::Instances(asked) => instances::instances(asked, out),
+        Question::Drain { target, minutes } => drain::drain(&target, minutes, out),
+        Question::Undrain(target) => drain::undrain(&target, out),
+        Question::Remove(target) => drain::remove(&target, out),
+        Question::Label { target, pair } => drain::label(&target, &pair, out),
+        Question::Cluster(asked) => cluster::run(asked, out),
+        Question::Topology { server } => instances::topology(&server, out),
+        Question::Login(asked) => access::login(asked, out),
+        Question::Logout { server } => access::logout(&server, out),
+        Question::Whoami { server } => access::whoami(&server, out),
+        Question::User(verb) => access::users(verb, out),
+        Question::Token(verb) => access::tokens(verb, out),
         Question::Tap(wanted) => tap::run(&wanted, out),
     };
     match fine.and_then(|fine| Ok(out.flush().map(|()| fine)?)) {

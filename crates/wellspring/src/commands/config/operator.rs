@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{Column, Consent, Outcome, Server, wait};
 
@@ -89,6 +89,21 @@ pub(crate) enum Asked {
         #[command(flatten)]
         server: Server,
     },
+    /// Has instances read their configuration anew.
+    Refresh {
+        /// Ids of instances, as `wellspring instances` shows them.
+        #[arg(required = true)]
+        instances: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Encrypts the first line of standard input, as it may stand in a repository.
+    Encrypt {
+        #[command(flatten)]
+        server: Server,
+    },
     /// Labels that are held at a commit.
     Pins {
         #[command(flatten)]
@@ -155,6 +170,23 @@ async fn answer(asked: Asked, out: &mut dyn Write) -> Outcome {
             server.show(&answer, PINS, out)?;
             Ok(true)
         }
+        Asked::Refresh { instances, consent, server } => {
+            let platform = server.open()?;
+            consent.ask(&format!("have {} instances read their configuration anew", instances.len()))?;
+            let body = consent.body(json!({"instances": instances}));
+            let answer = platform.post(&["config", "refresh"], &body).await?;
+            server.show(&answer, REFRESHED, out)?;
+            let items = answer.get("items").and_then(Value::as_array);
+            Ok(items.into_iter().flatten().all(|one| one.get("error").is_none_or(Value::is_null)))
+        }
+        Asked::Encrypt { server } => {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line)?;
+            let body = json!({"value": line.trim_end_matches(['\r', '\n'])});
+            let answer = server.open()?.post(&["config", "encrypt"], &body).await?;
+            server.show(&answer, &[("VALUE", "value")], out)?;
+            Ok(true)
+        }
         Asked::Pins { server } => get(&server, "pins", &[], PINS, out).await,
     }
 }
@@ -171,6 +203,8 @@ async fn get(
     Ok(true)
 }
 
+const REFRESHED: &[Column] =
+    &[("APPLICATION", "application"), ("INSTANCE", "instance"), ("CHANGED", "changed"), ("ERROR", "error")];
 const DRIFT: &[Column] = &[
     ("STATE", "state"),
     ("APPLICATION", "application"),
