@@ -9,6 +9,7 @@ pub mod api;
 pub mod bus;
 pub mod codes;
 pub mod config;
+pub mod console;
 mod denied;
 mod domain;
 pub mod events;

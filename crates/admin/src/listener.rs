@@ -22,6 +22,7 @@ struct Raw {
     token: Option<String>,
     access_file: Option<PathBuf>,
     daemons: Vec<String>,
+    console_dir: Option<PathBuf>,
     events: Events,
 }
 
@@ -53,6 +54,8 @@ pub struct Settings {
     access_file: Option<PathBuf>,
     /// Admin APIs of other daemons that no registry knows.
     daemons: Vec<String>,
+    /// Serve the console's files from there, while somebody edits them.
+    pub console_dir: Option<PathBuf>,
     events_file: Option<PathBuf>,
     limits: Limits,
 }
@@ -66,7 +69,7 @@ impl std::fmt::Debug for Settings {
 impl Settings {
     /// Off unless `wellspring.admin.address` is set.
     pub fn from_env(env: &Environment) -> Result<Self, Problem> {
-        let Raw { address, token, access_file, daemons, events } = env.bind("wellspring.admin")?;
+        let Raw { address, token, access_file, console_dir, daemons, events } = env.bind("wellspring.admin")?;
         let token = token.filter(|token| !token.is_empty());
         let key = "wellspring.admin.address";
         let address = match address.as_deref().map(str::trim) {
@@ -81,7 +84,15 @@ impl Settings {
         };
         let bytes = usize::try_from(events.max_size).unwrap_or(usize::MAX);
         let limits = Limits { events: events.max_events.max(1), bytes, age: events.max_age };
-        Ok(Self { address, token, access_file, daemons, events_file: events.file, limits })
+        Ok(Self {
+            address,
+            token,
+            access_file,
+            console_dir,
+            daemons,
+            events_file: events.file,
+            limits,
+        })
     }
 
     /// Who may use the API. Refused when other machines reach the address and nobody is asked who he is.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tracing::{info, warn};
 use wellspring_admin::events::New;
-use wellspring_admin::{Admin, Instance, Part, Service, Services, Settings, Topic, api};
+use wellspring_admin::{Admin, Instance, Part, Service, Services, Settings, Topic, api, console};
 use wellspring_lb_client::discovery::Discovery;
 use wellspring_properties::Environment;
 
@@ -58,13 +58,14 @@ pub(crate) fn serve(
     context.admin.call_with(context.client.http().clone());
     let access = settings.access(&context.env)?;
     let router = api::router(context.admin.clone(), access.clone(), context.tasks.draining());
+    let router = router.merge(console::router(settings.console_dir.clone()));
     let front = front.clone().at(String::new()).serving(router.into());
     let mut refused = None;
     for address in settings.candidates() {
         let key = "wellspring.admin.address";
         match serve::bind(Some(address.ip()), address.port(), BACKLOG, "the admin API", key) {
             Ok(bound) => {
-                info!(address = %bound.1, "admin API");
+                info!(address = %bound.1, "admin API and console");
                 context.admin.join(settings.membership(bound.1));
                 if let Some(key) = access.one_time_key() {
                     info!(

@@ -16,6 +16,7 @@
 
 pub mod binaries;
 pub mod broker;
+pub mod browser;
 pub mod conformance;
 pub mod daemon;
 pub mod database;
