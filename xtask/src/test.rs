@@ -26,6 +26,7 @@ const PLATFORM: &[&str] = &[
     "platform_secrets",
     "platform_chaos",
     "fleet",
+    "console",
 ];
 const CONFORMANCE: &[&str] = &["conformance"];
 const INTEROP: &[&str] = &[
