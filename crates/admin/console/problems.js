@@ -101,15 +101,15 @@ function ofEjected(one) {
 export function ofPreservation(cluster) {
   const kept = cluster.selfPreservation;
   return kept?.active ? {
-    key: "preservation", level: "warn", since: kept.since, title: t("problem.preservation"), what: kept.explanation,
+    key: "preservation", level: "warn", since: undefined, title: t("problem.preservation"), what: kept.explanation,
     means: t("problem.preservation.means", { got: kept.lastMinute, threshold: kept.threshold }), affects: t("problem.preservation.affects"),
     todo: t("problem.preservation.todo"), command: "wellspring cluster accept --reason '…'", page: to(["cluster"]),
   } : null;
 }
 
 export function ofPeer(peer) {
-  return peer.state && !["UP", "ok", "connected"].includes(peer.state) ? {
-    key: `peer ${peer.url}`, level: "bad", since: peer.since, title: t("problem.peer", { url: peer.url, state: peer.state }), what: peer.lastError,
+  return peer.state && !["UP", "ok", "connected", "reachable"].includes(peer.state) ? {
+    key: `peer ${peer.url}`, level: "bad", since: peer.lastErrorAt, title: t("problem.peer", { url: peer.url, state: peer.state }), what: peer.lastError,
     means: t("problem.peer.means"), affects: t("problem.peer.affects"), todo: t("problem.peer.todo"), command: "wellspring cluster", page: to(["cluster"]),
   } : null;
 }

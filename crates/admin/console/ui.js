@@ -6,9 +6,9 @@ import { amend, here } from "./router.js";
 import { t } from "./words.js";
 
 const LOOKS = {
-  good: ["UP", "CLOSED", "current", "ok", "connected", "live", "acked", "same", "enabled", "ON"],
+  good: ["UP", "CLOSED", "current", "ok", "connected", "live", "acked", "same", "healed", "reachable", "enabled", "ON"],
   warn: ["OUT_OF_SERVICE", "STARTING", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY", "behind", "stale", "warn", "pinned", "disabled", "waiting", "changed"],
-  bad: ["DOWN", "OPEN", "refused", "rejected", "silent", "failed", "missing", "ejected", "differs", "error"],
+  bad: ["DOWN", "OPEN", "refused", "rejected", "silent", "failed", "missing", "ejected", "differs", "error", "unreachable"],
 };
 const GLYPHS = { good: "●", warn: "▲", bad: "✕", idle: "○" };
 
