@@ -122,7 +122,7 @@ export function ofBus(bus) {
   const silent = bus.items.find((one) => one.silent.length > 0);
   return silent ? {
     key: `silent ${silent.id}`, level: "warn", since: silent.at, title: t("problem.silent", { n: silent.silent.length, expected: silent.expected }), what: silent.silent.join(", "),
-    means: t("problem.silent.means"), affects: silent.silent.join(", "), todo: t("problem.silent.todo"), command: `wellspring bus resend ${silent.id}`, page: to(["bus"], { id: silent.id }),
+    means: t("problem.silent.means"), affects: silent.silent.join(", "), todo: t("problem.silent.todo"), command: `wellspring bus acks ${silent.id} --resend`, page: to(["bus"], { id: silent.id }),
   } : null;
 }
 

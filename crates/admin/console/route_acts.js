@@ -10,4 +10,4 @@ export const Switch = ({ one }) => html`<${Write} write="POST /api/v1/routes/{id
   body=${() => ({ enabled: !one.enabled })} command=${(v) => `wellspring routes ${one.enabled ? "disable" : "enable"} ${word(one.id)}${because(v)}`} said=${() => t(one.enabled ? "routes.disabled" : "routes.enabled", { id: one.id })} />`;
 
 export const Apply = ({ yaml = "" }) => html`<${Write} write="POST /api/v1/routes/apply" label=${t("routes.apply")} title=${t("routes.apply.title")} about=${t("routes.apply.about")} fields=${[{ name: "routes", label: t("routes.yaml"), type: "area", rows: 12, value: yaml, optional: true, help: t("routes.apply.help") }]} body=${(v) => ({ routes: v.routes })}
-  command=${(v) => `wellspring routes apply routes.yml${because(v)}`} said=${(got) => t("routes.applied", { n: got.routes, revision: got.revision })} />`;
+  command=${(v) => `wellspring routes apply ${v.routes ? "routes.yml" : "--back"}${because(v)}`} said=${(got) => t("routes.applied", { n: got.routes, revision: got.revision })} />`;

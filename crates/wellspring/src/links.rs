@@ -47,6 +47,7 @@ impl Links {
             ("orders", format!("{}/orders/7", url(self.orders)), "a sample service that calls inventory"),
         ];
         if let Some(admin) = self.admin {
+            table.push(("console", format!("{}/", url(admin)), "all of it in the browser"));
             table.push((
                 "admin API",
                 format!("{}/api/v1/openapi.json", url(admin)),

@@ -15,7 +15,7 @@ const patterns = (text) => text.split(/[\s,]+/).filter(Boolean);
 export default function Access() {
   const who = useCell(session);
   const admin = session.may("admin");
-  return html`<${Page} title=${t("page.access")} sub=${t("access.sub")} same="wellspring users">
+  return html`<${Page} title=${t("page.access")} sub=${t("access.sub")} same="wellspring user list">
     ${who?.open ? html`<${Red} level="warn" title=${t("access.open")} means=${t("access.open.means")} since=${null} affects=${t("access.open.affects")} todo=${t("access.open.todo")} command="wellspring up --wellspring.admin.access-file=access.json" />` : null}
     <${Card} title=${t("access.you")} id="you"><div class="pad"><${Facts} items=${[[t("login.name"), who?.actor], [t("access.role"), t(`role.${who?.role ?? "viewer"}`)], [t("access.reach"), who?.applications?.length ? who.applications.join(", ") : t("access.everything")]]} /></div><//>
     ${admin ? html`<${Listed} kind="users" /><${Listed} kind="tokens" />` : html`<p class="empty">${t("write.role", { role: "admin" })}</p>`}

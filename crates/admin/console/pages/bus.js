@@ -9,7 +9,6 @@ import { amend, here, to } from "../router.js";
 import { t } from "../words.js";
 import { Write } from "../write.js";
 
-const because = ({ reason }) => ` --reason ${word(reason || "…")}`;
 
 export default function Bus() {
   const { query } = useCell(here);
@@ -18,14 +17,14 @@ export default function Bus() {
   const bus = data.data;
   const whom = () => ({ name: "destination", label: t("bus.to"), optional: true, help: t("bus.to.help") });
   return html`<${Page} title=${t("page.bus")} same=${id ? `wellspring bus acks ${id}` : "wellspring bus acks"} state=${bus ? html`<${State} status=${bus.connected ? "connected" : "DOWN"} text=${t(bus.connected ? "bus.connected" : "bus.down")} />` : null} sub=${bus ? t("bus.sub", { transport: bus.transport, n: bus.members.length }) : null}
-    acts=${html`<${Write} write="POST /api/v1/bus/refresh" label=${t("bus.refresh")} title=${t("bus.refresh.title")} about=${t("bus.refresh.about")} fields=${[whom()]} command=${(v) => `wellspring bus send refresh${v.destination ? ` -d ${word(v.destination)}` : ""}${because(v)}`} said=${(got) => t("bus.sent", { n: got.item?.expected ?? "" })} />
-      <${Write} write="POST /api/v1/bus/env" label=${t("bus.env")} title=${t("bus.env.title")} about=${t("bus.env.about")} fields=${[{ name: "name", label: t("key") }, { name: "value", label: t("value") }, whom()]} command=${(v) => `wellspring bus send env ${word(`${v.name || "KEY"}=${v.value || "VALUE"}`)}${v.destination ? ` -d ${word(v.destination)}` : ""}${because(v)}`} said=${(got) => t("bus.sent", { n: got.item?.expected ?? "" })} />`}>
+    acts=${html`<${Write} write="POST /api/v1/bus/refresh" label=${t("bus.refresh")} title=${t("bus.refresh.title")} about=${t("bus.refresh.about")} fields=${[whom()]} command=${(v) => `wellspring bus send refresh${v.destination ? ` -d ${word(v.destination)}` : ""}`} said=${(got) => t("bus.sent", { n: got.item?.expected ?? "" })} />
+      <${Write} write="POST /api/v1/bus/env" label=${t("bus.env")} title=${t("bus.env.title")} about=${t("bus.env.about")} fields=${[{ name: "name", label: t("key") }, { name: "value", label: t("value") }, whom()]} command=${(v) => `wellspring bus send env ${word(`${v.name || "KEY"}=${v.value || "VALUE"}`)}${v.destination ? ` -d ${word(v.destination)}` : ""}`} said=${(got) => t("bus.sent", { n: got.item?.expected ?? "" })} />`}>
     <${Loaded} from=${data} need="bus">${(all) => html`<${Board} bus=${all} id=${id} />`}<//><//>`;
 }
 
 const short = (type) => type.replace("RemoteApplicationEvent", "");
 
-const Resend = ({ one }) => html`<${Write} write="POST /api/v1/bus/{id}/resend" at=${{ id: one.id }} label=${t("bus.resend", { n: one.silent.length })} title=${t("bus.resend.title", { n: one.silent.length })} about=${t("bus.resend.about", { who: one.silent.join(", ") })} command=${(v) => `wellspring bus resend ${one.id}${because(v)}`} said=${(got) => t("bus.resent", { n: got.items?.length ?? 0 })} />`;
+const Resend = ({ one }) => html`<${Write} write="POST /api/v1/bus/{id}/resend" at=${{ id: one.id }} label=${t("bus.resend", { n: one.silent.length })} title=${t("bus.resend.title", { n: one.silent.length })} about=${t("bus.resend.about", { who: one.silent.join(", ") })} command=${() => `wellspring bus acks ${one.id} --resend`} said=${(got) => t("bus.resent", { n: got.items?.length ?? 0 })} />`;
 
 function Board({ bus, id }) {
   const { key, ...red } = ofBus(bus) ?? {};

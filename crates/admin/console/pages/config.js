@@ -17,8 +17,10 @@ export default function Config() {
   const at = Object.fromEntries(["application", "profile", "label", "key", "q", "from", "to"].map((name) => [name, query.get(name) ?? ""]));
   const view = VIEWS[query.get("view")] ? query.get("view") : "values";
   const keep = { application: at.application, profile: at.profile, label: at.label };
-  const of = [at.application && word(at.application), at.profile && `--profile ${word(at.profile)}`, at.label && `--label ${word(at.label)}`].filter(Boolean).join(" ");
-  const same = { values: `wellspring config get ${of}`, history: `wellspring config history ${of}`, diff: `wellspring config diff ${at.from || "FROM"} ${at.to || "TO"} ${of}`, repositories: "wellspring check", pins: "wellspring config pins" }[view].trim();
+  const flags = (names) => names.filter((name) => at[name]).map((name) => ` --${name} ${word(at[name])}`).join("");
+  const app = at.application ? word(at.application) : "APPLICATION";
+  const same = { values: `wellspring config get ${app}${at.profile || at.label ? ` ${word(at.profile || "default")}` : ""}${at.label ? ` ${word(at.label)}` : ""}`, history: `wellspring config history${at.application ? ` ${app}` : ""}${flags(["profile", "label"])}`,
+    diff: `wellspring config diff ${app} ${word(at.from || "main~1")}${at.to ? ` ${word(at.to)}` : ""}${flags(["profile"])}`, repositories: "wellspring check", pins: "wellspring config pins" }[view];
   const View = VIEWS[view];
   return html`<${Page} title=${t("page.config")} same=${same} acts=${html`<${Pin} label=${at.label} /><${Encrypt} />`}>
     <${Whose} ...${at} /><div class="tabs" role="navigation" aria-label=${t("config.views")}>${Object.keys(VIEWS).map((name) => html`<a key=${name} href=${to(["config"], { ...keep, view: name === "values" ? "" : name })} aria-current=${name === view ? "page" : undefined}>${t(`config.${name}`)}</a>`)}</div>
@@ -45,14 +47,14 @@ function Values({ application, profile, label, key: wanted, q }) {
     const sources = [...new Set(all.items.map((one) => one.source))];
     return html`<div class="bar"><${Filter} label=${t("config.filter")} />${only ? html`<button type="button" onClick=${() => amend({ key: "" })}>${t("config.all.keys")}</button>` : null}<span class="count" role="status" data-count>${t("config.count", { n: items.length, of: all.items.length, sources: sources.length, commit: brief(all.version) })}</span></div>
       <section class="card"><${Rows} label=${t("config.values")} columns=${[[t("key")], [t("value")], [t("config.source")], [t("config.origin"), "wide"]]} items=${items} id=${(one) => one.key} row=${(one) => html`
-        <td class="mono"><a href=${to(["config"], { application, profile, label, key: one.key })}>${one.key}</a></td><td class="mono" title=${shown(one.value)}>${one.secret ? html`<span class="soft">${t("config.secret")}</span>` : shown(one.value)}</td><td title=${one.source}>${one.source.split("/").pop()}</td><td class="mono wide">${one.origin ?? "–"}</td>`} /></section>
+        <td class="mono"><a href=${to(["config"], { application, profile, label, key: one.key })}>${one.key}</a></td><td class="mono" title=${shown(one.value)}>${one.secret ? html`<span class="soft">${t("config.secret")}</span>` : shown(one.value)}</td><td title=${one.source}>${one.source.match(/[^/']+\.(ya?ml|properties|json)/)?.[0] ?? one.source}</td><td class="mono wide">${one.origin ?? "–"}</td>`} /></section>
       ${only && items[0] ? html`<${Explained} one=${items[0]} application=${application} version=${all.version} />` : null}`;
   }}<//>`;
 }
 
 /** Why a key has this value. */
 const Explained = ({ one, application, version }) => html`<${Card} title=${t("config.explained", { key: one.key })} id="explained"><div class="pad"><${Facts} items=${[[t("value"), html`<code>${one.secret ? t("config.secret") : shown(one.value)}</code>`], [t("config.source"), html`<code>${one.source}</code>`], [t("config.origin"), one.origin], [t("config.commit"), html`<code>${brief(version)}</code>`],
-  [t("red.command"), html`<code>wellspring config explain ${application} ${one.key}</code>`]]} /></div><//>`;
+  [t("red.command"), html`<code>wellspring config get ${application}</code>`]]} /></div><//>`;
 
 function History({ application, profile, label }) {
   const [before, page] = useState("");
@@ -70,10 +72,10 @@ function History({ application, profile, label }) {
 
 /** Serve this commit from now on: a roll-back, or a step forward by hand. */
 const Hold = ({ label, repository, commit, back }) => html`<${Write} write="POST /api/v1/config/pins" label=${t(back ? "config.rollback" : "config.pin")} title=${t("config.pin.title", { label, commit: brief(commit) })} about=${t("config.pin.about")} body=${() => ({ label, repository, commit })}
-  command=${(v) => `wellspring config pin ${word(label)} ${brief(commit)} --reason ${word(v.reason || "…")}`} said=${() => t("config.pin.done", { label, commit: brief(commit) })} />`;
+  command=${(v) => `wellspring config pin ${brief(commit)} --label ${word(label)} --reason ${word(v.reason || "…")}`} said=${() => t("config.pin.done", { label, commit: brief(commit) })} />`;
 
 const Pin = ({ label }) => html`<${Write} write="POST /api/v1/config/pins" label=${t("config.pin")} title=${t("config.pin.any")} about=${t("config.pin.about")} fields=${[{ name: "label", label: t("label.branch"), value: label, optional: true, help: t("config.pin.label.help") }, { name: "commit", label: t("config.commit"), help: t("config.pin.commit.help") }]}
-  command=${(v) => `wellspring config pin ${word(v.label || "LABEL")} ${word(v.commit || "COMMIT")} --reason ${word(v.reason || "…")}`} said=${(got) => t("config.pin.done", { label: got.label, commit: brief(got.commit) })} />`;
+  command=${(v) => `wellspring config pin ${word(v.commit || "COMMIT")}${v.label ? ` --label ${word(v.label)}` : ""} --reason ${word(v.reason || "…")}`} said=${(got) => t("config.pin.done", { label: got.label, commit: brief(got.commit) })} />`;
 
 const Free = ({ pin }) => html`<${Write} write="DELETE /api/v1/config/pins/{label}" at=${{ label: pin.label }} query=${() => ({ repository: pin.repository })} label=${t("config.free")} title=${t("config.free.title", { label: pin.label })} about=${t("config.free.about")}
   command=${(v) => `wellspring config unpin ${word(pin.label)} --reason ${word(v.reason || "…")}`} said=${() => t("config.free.done", { label: pin.label })} />`;

@@ -68,7 +68,7 @@ function Actuator({ name, id }) {
 }
 
 const refresh = (name, id) => html`<${Write} write="POST /api/v1/services/{name}/instances/{id}/actuator/refresh" at=${{ name, id }} label=${t("refresh")} title=${t("refresh.title", { id })} about=${t("refresh.about")}
-  command=${(v) => `curl -X POST …/api/v1/services/${name}/instances/${id}/actuator/refresh -d '{"reason":${JSON.stringify(v.reason || "…")}}'`} said=${(got) => t("refresh.done", { keys: Array.isArray(got?.changed) ? got.changed.join(", ") || t("none") : "" })} />`;
+  command=${(v) => `wellspring instances refresh ${word(name)} ${word(id)} --reason ${word(v.reason || "…")}`} said=${(got) => t("refresh.done", { keys: Array.isArray(got?.changed) ? got.changed.join(", ") || t("none") : "" })} />`;
 
 function Panel({ panel, name, id }) {
   const data = useData(path(`/services/{name}/instances/{id}/actuator/${panel}`, { name, id }));
@@ -92,5 +92,5 @@ function Loggers({ loggers, name, id, reload }) {
     <${Table} label=${t("actuator.loggers")} columns=${[[t("logger")], [t("loggers.configured")], [t("loggers.effective")], [t("acts"), "right"]]} rows=${shownOnes.map(([key, one]) => html`<tr key=${key}><td class="key mono">${key}</td><td>${one.configuredLevel ?? "–"}</td><td>${one.effectiveLevel}</td>
       <td class="acts-cell"><${Write} write="POST /api/v1/services/{name}/instances/{id}/actuator/loggers" at=${{ name, id }} label=${t("loggers.set")} title=${t("loggers.title", { logger: key })} about=${t("loggers.about")}
         fields=${[{ name: "level", label: t("loggers.level"), type: "select", options: LEVELS.map((level) => [level, level]), value: one.effectiveLevel }]} body=${(v) => ({ logger: key, level: v.level })}
-        command=${(v) => `curl -X POST http://…/actuator/loggers/${key} -H 'Content-Type: application/json' -d '{"configuredLevel":"${v.level}"}'`} said=${(_, v) => { reload?.(); return t("loggers.done", { logger: key, level: v.level }); }} /></td></tr>`)} />`;
+        command=${(v) => `wellspring instances log-level ${word(name)} ${word(id)} ${word(key)} ${v.level} --reason ${word(v.reason || "…")}`} said=${(_, v) => { reload?.(); return t("loggers.done", { logger: key, level: v.level }); }} /></td></tr>`)} />`;
 }

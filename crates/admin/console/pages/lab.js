@@ -39,7 +39,7 @@ export default function Lab() {
     ask("trace", { method: values.method, path: values.path, headers: headers(values.headers), remoteAddress: values.remoteAddress || undefined, routes: values.routes || undefined });
   };
   const field = (name, more) => html`<${Field} field=${{ name, label: t(`lab.${name}`), optional: true, ...more }} value=${values[name]} change=${put(name)} />`;
-  const same = `wellspring routes trace ${values.method} ${word(values.path)}${Object.entries(headers(values.headers)).flatMap(([name, all]) => all.map((one) => ` -H ${word(`${name}: ${one}`)}`)).join("")} --server`;
+  const same = `wellspring routes trace ${values.method} ${word(values.path)}${Object.entries(headers(values.headers)).flatMap(([name, all]) => all.map((one) => ` -H ${word(`${name}: ${one}`)}`)).join("")}`;
   return html`<${Page} title=${t("page.lab")} sub=${t("lab.sub")} same=${same} acts=${html`<a href="#/routes">${t("page.routes")}</a>`}>
     <div class="grid"><${Card} title=${t("lab.request")} id="request"><form class="pad reds" onSubmit=${trace} data-write="POST /api/v1/routes/trace"><div class="fields">${field("method", { type: "select", options: METHODS })}${field("path", { optional: false })}${field("remoteAddress", {})}</div>${field("headers", { type: "area", rows: 3, help: t("lab.headers.help") })}
       <div class="acts"><button type="submit" class="main" disabled=${busy === "trace"}>${t("lab.trace")}</button></div></form><//>

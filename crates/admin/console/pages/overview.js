@@ -16,11 +16,17 @@ async function maybe(path, signal) {
   }
 }
 
+/** Services with instances that are not UP, each once. */
+async function notUp(signal) {
+  const pages = await Promise.all(["DOWN", "OUT_OF_SERVICE", "STARTING", "UNKNOWN"].map((status) => maybe(`/services?status=${status}&limit=200`, signal)));
+  return { items: [...new Map(pages.flatMap((page) => page?.items ?? []).map((one) => [one.name, one])).values()] };
+}
+
 async function everything(_, signal) {
   const overview = await get("/overview", signal);
   const ill = overview.services.up < overview.services.instances;
   const [services, repositories, drift, routes, resilience, cluster, bus] = await Promise.all([
-    ill ? maybe("/services?state=ill&limit=200", signal) : null, ...["/config/repositories", "/config/drift", "/routes", "/resilience", "/cluster", "/bus?limit=20"].map((path) => maybe(path, signal)),
+    ill ? notUp(signal) : null, ...["/config/repositories", "/config/drift", "/routes", "/resilience", "/cluster", "/bus?limit=20"].map((path) => maybe(path, signal)),
   ]);
   return { overview, services, repositories, drift, routes, resilience, cluster, bus };
 }

@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { get, path, useData } from "../api.js";
 import { Ago, Card, Facts, Figure, Loaded, Page, Spark, State, remember } from "../ui.js";
-import { count, millis, percent, rate, share, word } from "../format.js";
+import { count, millis, percent, rate, share } from "../format.js";
 import { to } from "../router.js";
 import { Switch } from "../route_acts.js";
 import { t } from "../words.js";
@@ -11,7 +11,7 @@ export default function Route({ at: [id] }) {
   const data = useData(path("/routes/{id}", { id }), { topics: ["routes", "breakers", "admin"], every: 5000 });
   const one = data.data;
   const first = one?.predicates.find((each) => /Paths?[ :=]/.test(each))?.match(/\/[^\s,\]*]*/)?.[0] ?? "/";
-  return html`<${Page} title=${id} same=${`wellspring routes list --q ${word(id)}`} state=${one ? html`<${State} status=${one.enabled ? "UP" : "disabled"} text=${t(one.enabled ? "routes.is.on" : "routes.is.off")} />` : null} sub=${html`<a href="#/routes">${t("page.routes")}</a>`}
+  return html`<${Page} title=${id} same="wellspring routes list" state=${one ? html`<${State} status=${one.enabled ? "UP" : "disabled"} text=${t(one.enabled ? "routes.is.on" : "routes.is.off")} />` : null} sub=${html`<a href="#/routes">${t("page.routes")}</a>`}
     acts=${one ? html`<a href=${to(["lab"], { path: first })}>${t("route.try")}</a><${Switch} one=${one} />` : null}><${Loaded} from=${data} need="gateway">${(found) => html`<${Found} one=${found} />`}<//><//>`;
 }
 

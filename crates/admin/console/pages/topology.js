@@ -14,7 +14,7 @@ export default function Topology() {
   const { query } = useCell(here);
   const q = (query.get("q") ?? "").toLowerCase();
   const data = useData("/topology", { topics: ["registry", "routes", "breakers"], every: 5000 });
-  return html`<${Page} title=${t("page.topology")} sub=${t("topology.sub")} same="wellspring top"><div class="bar"><${Filter} label=${t("topology.filter")} /></div><${Loaded} from=${data}>${(all) => html`<${Drawn} ...${narrow(all, q)} />`}<//><//>`;
+  return html`<${Page} title=${t("page.topology")} sub=${t("topology.sub")} same="wellspring topology"><div class="bar"><${Filter} label=${t("topology.filter")} /></div><${Loaded} from=${data}>${(all) => html`<${Drawn} ...${narrow(all, q)} />`}<//><//>`;
 }
 
 /** What fits, and its neighbours. */
