@@ -1,8 +1,7 @@
 //! Actions done by clicking, and seen to take effect on the daemons themselves.
 
 use serde_json::{Value, json};
-use wellspring_test_support::http1;
-use wellspring_test_support::{Repository, poll};
+use wellspring_test_support::{http1, poll};
 
 use crate::browser_is_there;
 use crate::platform::{Platform, SOON};
@@ -13,7 +12,8 @@ fn because(reason: &str) -> [(&'static str, &str); 1] {
 }
 
 fn registered(platform: &Platform, app: &str) -> Value {
-    let request = http1::Request::new("GET", &format!("/eureka/apps/{app}")).header("Accept", "application/json");
+    let request =
+        http1::Request::new("GET", &format!("/eureka/apps/{app}")).header("Accept", "application/json");
     request.send(platform.port("registry")).unwrap().json()["application"]["instance"].clone()
 }
 
@@ -39,12 +39,22 @@ fn instances(view: &View<'_>) {
     let platform = view.platform;
     let status = || registered(platform, "PAYMENTS")[0]["status"].clone();
     view.page("services/PAYMENTS/pay-1%3A8080", &["Drain"]);
-    view.act("POST /api/v1/services/{name}/instances/{id}/drain", "", &[("minutes", "30"), ("reason", "disk swap")], "Out of service by an operator");
+    view.act(
+        "POST /api/v1/services/{name}/instances/{id}/drain",
+        "",
+        &[("minutes", "30"), ("reason", "disk swap")],
+        "Out of service by an operator",
+    );
     assert_eq!(status(), "OUT_OF_SERVICE", "{}", registered(platform, "PAYMENTS"));
     view.says("instance", &["disk swap", "wellspring undrain PAYMENTS pay-1:8080"]);
     view.act("POST /api/v1/services/{name}/instances/{id}/undrain", "", &because("disk is new"), "is back");
     poll::until("it is UP again", SOON, || status() == "UP");
-    view.act("POST /api/v1/services/{name}/instances/{id}/metadata", "", &[("key", "rack"), ("value", "r7"), ("reason", "moved")], "rack=r7");
+    view.act(
+        "POST /api/v1/services/{name}/instances/{id}/metadata",
+        "",
+        &[("key", "rack"), ("value", "r7"), ("reason", "moved")],
+        "rack=r7",
+    );
     assert_eq!(registered(platform, "PAYMENTS")[0]["metadata"]["rack"], "r7");
     view.page("services/PAYMENTS", &["pay-3:8080"]);
     view.act("DELETE /api/v1/services/{name}/instances/{id}", "pay-3:8080", &because("gone for good"), "2/2");
@@ -55,7 +65,12 @@ fn instances(view: &View<'_>) {
 fn log_level(view: &View<'_>) {
     let orders = view.platform.port("orders");
     view.page(&format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=loggers"), &["ROOT"]);
-    view.act("POST /api/v1/services/{name}/instances/{id}/actuator/loggers", "ROOT", &[("level", "DEBUG"), ("reason", "looking for something")], "ROOT logs at DEBUG");
+    view.act(
+        "POST /api/v1/services/{name}/instances/{id}/actuator/loggers",
+        "ROOT",
+        &[("level", "DEBUG"), ("reason", "looking for something")],
+        "ROOT logs at DEBUG",
+    );
     let level = http1::get(orders, "/actuator/loggers/ROOT").unwrap().json();
     assert_eq!(level["configuredLevel"], "DEBUG", "{level}");
 }
@@ -63,16 +78,20 @@ fn log_level(view: &View<'_>) {
 fn configuration(view: &View<'_>) {
     let platform = view.platform;
     let greeting = || http1::get(platform.port("config-server"), "/orders/default").unwrap().text();
-    let mut repository = Repository::open(&platform.repository()).unwrap();
-    repository.put("orders.yml", "orders:\n  greeting: A second one\n").unwrap();
+    platform.commit("orders.yml", "orders:\n  greeting: A second one\n");
     poll::until("the commit is served", SOON, || greeting().contains("A second one"));
-    view.page("config?view=history&application=orders", &["Sample configuration", "Roll back to this"]);
-    view.act("POST /api/v1/config/pins", "Sample configuration", &because("the second one is wrong"), "held at");
-    poll::until("the first commit is served again", SOON, || greeting().contains("Hello from the config server"));
+    view.page("config?view=history&application=orders", &["initial", "Roll back to this"]);
+    view.act("POST /api/v1/config/pins", "initial", &because("the second one is wrong"), "held at");
+    poll::until("the first commit is served again", SOON, || {
+        greeting().contains("Hello from the config server")
+    });
     view.page("config?view=pins", &["the second one is wrong", "local"]);
     view.act("DELETE /api/v1/config/pins/{label}", "", &because("it is right after all"), "No label is held");
     poll::until("the second commit is served", SOON, || greeting().contains("A second one"));
-    view.page("config?view=diff&application=orders&from=main~1&to=main", &["1 keys differ", "Hello from the config server", "A second one", "changed"]);
+    view.page(
+        "config?view=diff&application=orders&from=main~1&to=main",
+        &["1 keys differ", "Hello from the config server", "A second one", "changed"],
+    );
     // Both services fetched before that commit.
     view.page("drift?state=behind", &["Behind", "orders"]);
     view.act("POST /api/v1/config/encrypt", "", &[("value", "s3cret")], "{cipher}");
@@ -93,7 +112,9 @@ fn routes(view: &View<'_>) {
     view.act("POST /api/v1/routes/apply", "", &[("routes", yaml), ("reason", "a trial")], "only");
     poll::until("the new route is in force", SOON, || status("/only/orders/7") == 200);
     view.act("POST /api/v1/routes/apply", "", &because("the trial is over"), "stock");
-    poll::until("the routes of the configuration are in force", SOON, || status("/inventory/stock/tea") == 200);
+    poll::until("the routes of the configuration are in force", SOON, || {
+        status("/inventory/stock/tea") == 200
+    });
     view.page("lab?path=%2Forders%2F7", &["Proposed"]);
     view.browser.fill("[name=routes]", yaml);
     view.browser.click("button[data-write='POST /api/v1/routes/diff']");
@@ -110,9 +131,19 @@ fn breaker(view: &View<'_>) {
     };
     view.platform.open_a_breaker();
     view.page("resilience", &["Breaker payments is OPEN"]);
-    view.act("POST /api/v1/breakers/{name}/state", "payments", &[("state", "CLOSED"), ("reason", "repaired")], "payments is CLOSED");
+    view.act(
+        "POST /api/v1/breakers/{name}/state",
+        "payments",
+        &[("state", "CLOSED"), ("reason", "repaired")],
+        "payments is CLOSED",
+    );
     assert_eq!(state(), "CLOSED");
-    view.act("POST /api/v1/breakers/{name}/state", "payments", &[("state", "FORCED_OPEN"), ("minutes", "5"), ("reason", "maintenance")], "Somebody opened it by hand");
+    view.act(
+        "POST /api/v1/breakers/{name}/state",
+        "payments",
+        &[("state", "FORCED_OPEN"), ("minutes", "5"), ("reason", "maintenance")],
+        "Somebody opened it by hand",
+    );
     assert_eq!(state(), "FORCED_OPEN");
     let answer = http1::get(view.platform.port("gateway"), "/pay/7").unwrap();
     assert_eq!(answer.status, 503, "calls are refused: {}", answer.text());
@@ -134,7 +165,12 @@ fn refusals(view: &View<'_>) {
     view.page("routes", &["Apply routes"]);
     let before = view.platform.api("/routes")["revision"].clone();
     let bad = "spring.cloud.gateway.server.webflux.routes:\n- {id: bad, uri: 'lb://orders', predicates: ['Path=/x'], filters: ['StripPrefix=one']}\n";
-    view.act("POST /api/v1/routes/apply", "", &[("routes", bad), ("reason", "a mistake")], "Refused: nothing was changed");
+    view.act(
+        "POST /api/v1/routes/apply",
+        "",
+        &[("routes", bad), ("reason", "a mistake")],
+        "Refused: nothing was changed",
+    );
     view.says("the dialog", &["StripPrefix", "wellspring explain WS-"]);
     assert_eq!(view.platform.api("/routes")["revision"], before);
     view.browser.press("\u{e00c}");
@@ -156,7 +192,11 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     }
     let platform = Platform::start(&["--wellspring.admin.access-file=access.json"]);
     let said = platform.said();
-    let key = said.split("#key=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("no link: {said}"));
+    let key = said
+        .split("#key=")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or_else(|| panic!("no link: {said}"));
     let view = View::open(&platform);
     view.browser.open(&platform.url(&format!("#key={key}")));
     view.browser.run("location.reload()", json!([]));
@@ -168,11 +208,32 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     view.says("the first administrator", &["Overview", "ana", "admin"]);
     assert_eq!(view.browser.value("location.hash"), json!("#/"), "the key is gone from the address");
     view.page("access", &["Users", "ana"]);
-    view.act("POST /api/v1/access/users", "", &[("name", "vic"), ("role", "viewer"), ("password", "another long one"), ("reason", "looks after dashboards")], "vic may log in");
-    view.act("POST /api/v1/access/tokens", "", &[("name", "deploy"), ("role", "operator"), ("applications", "shop-*"), ("reason", "for the pipeline")], "It is shown this once");
+    view.act(
+        "POST /api/v1/access/users",
+        "",
+        &[
+            ("name", "vic"),
+            ("role", "viewer"),
+            ("password", "another long one"),
+            ("reason", "looks after dashboards"),
+        ],
+        "vic may log in",
+    );
+    view.act(
+        "POST /api/v1/access/tokens",
+        "",
+        &[
+            ("name", "deploy"),
+            ("role", "operator"),
+            ("applications", "shop-*"),
+            ("reason", "for the pipeline"),
+        ],
+        "It is shown this once",
+    );
     let token = view.html("[data-secret]").as_str().unwrap().to_owned();
     view.browser.click("dialog button.main");
-    let asked = http1::Request::new("GET", "/api/v1/session").header("Authorization", &format!("Bearer {token}"));
+    let asked =
+        http1::Request::new("GET", "/api/v1/session").header("Authorization", &format!("Bearer {token}"));
     let session = asked.send(platform.admin).unwrap().json();
     assert_eq!((&session["actor"], &session["role"]), (&json!("deploy"), &json!("operator")), "{session}");
     view.says("access", &["deploy", "shop-*"]);
@@ -193,7 +254,10 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     view.page("services", &["ORDERS"]);
     let id = format!("127.0.0.1%3Aorders%3A{}", platform.port("orders"));
     view.page(&format!("services/ORDERS/{id}"), &["Drain"]);
-    view.until("a viewer cannot drain", "document.querySelector('button[data-write$=\"/drain\"]')?.disabled === true");
+    view.until(
+        "a viewer cannot drain",
+        "document.querySelector('button[data-write$=\"/drain\"]')?.disabled === true",
+    );
     // And could not without the button either.
     let answer = view.browser.run(
         "return fetch('api/v1/services/ORDERS/instances/' + arguments[0] + '/drain', {method: 'POST', headers: {'X-Wellspring': '1', 'Content-Type': 'application/json'}, body: '{\"reason\":\"x\"}'}).then(answer => answer.status)",
@@ -215,13 +279,34 @@ fn every_write_of_the_api_has_its_action() {
     let orders = platform.port("orders");
     let mut found = std::collections::BTreeSet::new();
     let instance = format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=loggers");
-    for (page, words) in [("services/PAYMENTS", "Drain"), ("services/PAYMENTS/pay-1%3A8080", "Label"), (&instance, "Set level"), ("config?view=history", "Encrypt"), ("drift", "Refresh selected"), ("routes", "Disable"), ("lab", "Replay"), ("bus", "Set a value"), ("resilience", "Set state"), ("cluster", "Resync"), ("access", "Make token")] {
+    for (page, words) in [
+        ("services/PAYMENTS", "Drain"),
+        ("services/PAYMENTS/pay-1%3A8080", "Label"),
+        (&instance, "Set level"),
+        ("config?view=history", "Encrypt"),
+        ("drift", "Refresh selected"),
+        ("routes", "Disable"),
+        ("lab", "Replay"),
+        ("bus", "Set a value"),
+        ("resilience", "Set state"),
+        ("cluster", "Resync"),
+        ("access", "Make token"),
+    ] {
         view.page(page, &[words]);
-        let all = view.browser.value("[...document.querySelectorAll('[data-write]')].map(one => one.dataset.write)");
+        let all = view
+            .browser
+            .value("[...document.querySelectorAll('[data-write]')].map(one => one.dataset.write)");
         found.extend(all.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()));
     }
     // These are there when there is somebody or something to do it to.
-    let rare = ["/undrain", "/session", "/config/pins/{label}", "/resend", "/access/users/{name}", "/access/tokens/{name}"];
+    let rare = [
+        "/undrain",
+        "/session",
+        "/config/pins/{label}",
+        "/resend",
+        "/access/users/{name}",
+        "/access/tokens/{name}",
+    ];
     let mut lacking = Vec::new();
     for (path, methods) in platform.api("/openapi.json")["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().filter(|method| *method != "get") {

@@ -25,7 +25,9 @@ fn the_first_page_and_all_of_it_are_small() {
         view.page(page, &[title, "Same as:"]);
     }
     let all = view.browser.value(loaded).as_u64().unwrap();
-    println!("\nreport: console                   first page {first} bytes, every page {all} bytes, as they travel");
+    println!(
+        "\nreport: console                   first page {first} bytes, every page {all} bytes, as they travel"
+    );
     assert!(first > 5000 && first <= 60 * 1024, "the first page takes {first} bytes");
     assert!(all <= 150 * 1024, "all pages take {all} bytes");
     let page = Request::new("GET", "/").send(platform.admin).unwrap();
@@ -43,7 +45,12 @@ fn long_thousands_of_instances_scroll_and_filter_and_an_open_tab_costs_nothing()
     let platform = Platform::start(&[]);
     let instances = long::cases(500, 5000);
     for n in 0..instances {
-        platform.register(&format!("APP-{:03}", n / 25), &format!("host-{n}:8080"), if n % 250 == 0 { "DOWN" } else { "UP" }, json!({"version": "1.0"}));
+        platform.register(
+            &format!("APP-{:03}", n / 25),
+            &format!("host-{n}:8080"),
+            if n % 250 == 0 { "DOWN" } else { "UP" },
+            json!({"version": "1.0"}),
+        );
     }
     let view = View::open(&platform);
     let began = Instant::now();
@@ -87,6 +94,10 @@ fn long_thousands_of_instances_scroll_and_filter_and_an_open_tab_costs_nothing()
     if long::wanted() {
         assert!(most < 50.0, "95 % of frames within {most} ms");
         assert!(filtered < 500.0, "filtered in {filtered} ms");
-        assert!(share(with_tab) - share(without) < 1.0, "an open tab costs {:.2} %", share(with_tab) - share(without));
+        assert!(
+            share(with_tab) - share(without) < 1.0,
+            "an open tab costs {:.2} %",
+            share(with_tab) - share(without)
+        );
     }
 }

@@ -31,37 +31,118 @@ fn every_page_says_what_is_wrong_and_what_to_do() {
 }
 
 fn overview(view: &View<'_>, brief: &str) {
-    view.page("", &["Overview", "open problems", "PAYMENTS: 1 of 3 instances not UP", "pay-3:8080 DOWN", "the others carry their load", "2 instances are left"]);
-    view.says("overview, commit", &[&format!("Commit {brief} of main is refused"), "orders.yml", "everybody still gets", "all applications that read main", "wellspring config history --label main"]);
-    view.says("overview, routes", &["a new set of routes is refused", "StripPrefix", "was changed: set", "wellspring validate"]);
-    view.says("overview, breaker", &["Breaker payments is OPEN", "calls are refused at once until", "routes pay", "wellspring breaker list"]);
+    view.page(
+        "",
+        &[
+            "Overview",
+            "open problems",
+            "PAYMENTS: 1 of 3 instances not UP",
+            "pay-3:8080 DOWN",
+            "the others carry their load",
+            "2 instances are left",
+        ],
+    );
+    view.says(
+        "overview, commit",
+        &[
+            &format!("Commit {brief} of main is refused"),
+            "orders.yml",
+            "everybody still gets",
+            "all applications that read main",
+            "wellspring config history --label main",
+        ],
+    );
+    view.says(
+        "overview, routes",
+        &["a new set of routes is refused", "StripPrefix", "was changed: set", "wellspring validate"],
+    );
+    view.says(
+        "overview, breaker",
+        &[
+            "Breaker payments is OPEN",
+            "calls are refused at once until",
+            "routes pay",
+            "wellspring breaker list",
+        ],
+    );
     view.says("overview, words of every problem", &["Means", "Since", "Affects", "What to do", "Command"]);
     let up = view.platform.api("/overview")["services"].clone();
-    view.says("overview, figures", &[&format!("{}/{}", up["up"], up["instances"]), "Breakers open", "1/", "Same as:", "wellspring check"]);
+    view.says(
+        "overview, figures",
+        &[
+            &format!("{}/{}", up["up"], up["instances"]),
+            "Breakers open",
+            "1/",
+            "Same as:",
+            "wellspring check",
+        ],
+    );
     view.says("overview, daemons", &["registry", "configserver", "gateway", "bus", "checks fine"]);
     view.picture("overview");
 }
 
 fn discovery(view: &View<'_>) {
-    view.page("services", &["PAYMENTS", "2/3", "1 not UP", "4.2.1", "ORDERS", "all UP", "Same as:", "wellspring services"]);
+    view.page(
+        "services",
+        &["PAYMENTS", "2/3", "1 not UP", "4.2.1", "ORDERS", "all UP", "Same as:", "wellspring services"],
+    );
     view.page("services?state=ill", &["1 of ", "PAYMENTS"]);
     view.page("services?view=instances&q=pay-", &["3 of ", "pay-1:8080", "pay-3:8080", "DOWN"]);
     view.picture("services");
-    view.page("services/PAYMENTS", &["PAYMENTS", "1 of 3 instances not UP", "pay-3:8080", "north", "wellspring instances PAYMENTS", "What happened"]);
+    view.page(
+        "services/PAYMENTS",
+        &[
+            "PAYMENTS",
+            "1 of 3 instances not UP",
+            "pay-3:8080",
+            "north",
+            "wellspring instances PAYMENTS",
+            "What happened",
+        ],
+    );
     view.picture("service");
-    view.page("services/PAYMENTS/pay-3%3A8080", &["Its status is DOWN", "callers do not get it", "callers of PAYMENTS", "Evicted when silent", "Override", "none", "version=4.2.1"]);
+    view.page(
+        "services/PAYMENTS/pay-3%3A8080",
+        &[
+            "Its status is DOWN",
+            "callers do not get it",
+            "callers of PAYMENTS",
+            "Evicted when silent",
+            "Override",
+            "none",
+            "version=4.2.1",
+        ],
+    );
     view.picture("instance");
     let orders = view.platform.port("orders");
-    view.page(&format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=health"), &["UP", "diskSpace", "ping"]);
-    view.page(&format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=loggers"), &["ROOT", "INFO", "Set level"]);
+    view.page(
+        &format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=health"),
+        &["UP", "diskSpace", "ping"],
+    );
+    view.page(
+        &format!("services/ORDERS/127.0.0.1%3Aorders%3A{orders}?actuator=loggers"),
+        &["ROOT", "INFO", "Set level"],
+    );
 }
 
 fn configuration(view: &View<'_>, brief: &str) {
-    view.page("config?application=orders", &["orders.greeting", "Hello from the config server", "orders.yml", "3:13", "wellspring config get orders"]);
+    view.page(
+        "config?application=orders",
+        &[
+            "orders.greeting",
+            "Hello from the config server",
+            "orders.yml",
+            "2:13",
+            "wellspring config get orders",
+        ],
+    );
     view.picture("config");
-    view.page("config?view=history&application=orders", &[&format!("Commit {brief} of main is refused"), "Sample configuration", "served", "follows its branch"]);
+    view.page(
+        "config?view=history&application=orders",
+        &[&format!("Commit {brief} of main is refused"), "initial", "served", "follows its branch"],
+    );
     view.picture("history");
-    view.page("config?view=repositories", &["a commit is refused", "config-repo"]);
+    view.page("config?view=repositories", &["a commit is refused", "http://127.0.0.1"]);
     view.page("config?view=pins", &["No label is held"]);
     view.page("drift", &["orders", "Current", "Never fetched", "fetched (", "wellspring config drift"]);
     view.picture("drift");
@@ -70,15 +151,46 @@ fn configuration(view: &View<'_>, brief: &str) {
 }
 
 fn traffic(view: &View<'_>) {
-    view.page("routes", &["a new set of routes is refused", "StripPrefix", "orders", "stock", "pay", "lb://inventory", "Method", "application.yml:"]);
+    view.page(
+        "routes",
+        &[
+            "a new set of routes is refused",
+            "StripPrefix",
+            "orders",
+            "stock",
+            "pay",
+            "lb://inventory",
+            "Method",
+            "application.yml:",
+        ],
+    );
     view.picture("routes");
-    view.page("routes/stock", &["Conditions", "/inventory/**", "AddRequestHeader", "X-Shop", "lb://inventory"]);
+    view.page(
+        "routes/stock",
+        &["Conditions", "/inventory/**", "AddRequestHeader", "X-Shop", "lb://inventory"],
+    );
     view.page("resilience", &["Breaker payments is OPEN", "payments", "OPEN", "100 %", "of 5 failed", "pay"]);
     view.picture("resilience");
     view.page("lab?path=%2Finventory%2Fstock%2Ftea", &["Route lab", "Nothing is sent"]);
-    view.until("the form has the path", "document.querySelector('[name=path]')?.value === '/inventory/stock/tea'");
+    view.until(
+        "the form has the path",
+        "document.querySelector('[name=path]')?.value === '/inventory/stock/tea'",
+    );
     view.browser.click("form[data-write='POST /api/v1/routes/trace'] button[type=submit]");
-    view.says("lab", &["Route stock takes it", "orders", "no", "YES", "StripPrefix", "/stock/tea", "X-Shop", "tea", "wellspring routes trace GET /inventory/stock/tea"]);
+    view.says(
+        "lab",
+        &[
+            "Route stock takes it",
+            "orders",
+            "no",
+            "YES",
+            "StripPrefix",
+            "/stock/tea",
+            "X-Shop",
+            "tea",
+            "wellspring routes trace GET /inventory/stock/tea",
+        ],
+    );
     view.picture("lab");
     view.page("topology", &["gateway", "pay", "rps", "Calls"]);
     view.picture("topology");
@@ -96,7 +208,13 @@ fn the_rest(view: &View<'_>) {
 
 /// The same in light and dark, on a wide and a narrow screen; axe-core finds nothing.
 fn for_everybody(view: &View<'_>) {
-    let deeper = ["services/PAYMENTS", "services/PAYMENTS/pay-3%3A8080", "config?application=orders", "config?view=history", "routes/stock"];
+    let deeper = [
+        "services/PAYMENTS",
+        "services/PAYMENTS/pay-3%3A8080",
+        "config?application=orders",
+        "config?view=history",
+        "routes/stock",
+    ];
     for (width, colours) in [(1280, "light"), (1280, "dark"), (400, "light")] {
         view.browser.resize(width, 860);
         view.browser.prefer(colours);
@@ -124,13 +242,19 @@ fn by_keyboard(view: &View<'_>) {
         view.until(&format!("g {key} leads to {title}"), &format!("document.querySelector('h1')?.innerText.startsWith('{title}') && location.hash === '#/{page}'"));
     }
     view.browser.press("?");
-    view.until("? opens the list of keys", "document.querySelector('dialog[open]')?.innerText.includes('g s') === true");
+    view.until(
+        "? opens the list of keys",
+        "document.querySelector('dialog[open]')?.innerText.includes('g s') === true",
+    );
     view.browser.press("\u{e00c}");
     view.until("Escape closes it", "document.querySelector('dialog[open]') === null");
     view.browser.press("/");
     view.until("/ leads to the search", "document.activeElement.id === 'search'");
     view.browser.press("payments");
-    view.until("it finds the service", "[...document.querySelectorAll('[role=option]')].some(one => one.innerText.includes('PAYMENTS'))");
+    view.until(
+        "it finds the service",
+        "[...document.querySelectorAll('[role=option]')].some(one => one.innerText.includes('PAYMENTS'))",
+    );
     view.browser.press("\u{e007}");
     view.until("Enter opens it", "location.hash.startsWith('#/services/PAYMENTS')");
     view.page("services", &["PAYMENTS"]);
@@ -152,9 +276,15 @@ fn live(view: &View<'_>) {
     view.page("services", &["PAYMENTS"]);
     view.platform.register("SHIPPING", "ship-1:8080", "UP", json!({}));
     view.says("services, live", &["SHIPPING"]);
-    view.browser.devtools("Network.emulateNetworkConditions", &json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}));
+    view.browser.devtools(
+        "Network.emulateNetworkConditions",
+        &json!({"offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
+    );
     view.platform.register("RETURNS", "ret-1:8080", "UP", json!({}));
-    view.browser.devtools("Network.emulateNetworkConditions", &json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}));
+    view.browser.devtools(
+        "Network.emulateNetworkConditions",
+        &json!({"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
+    );
     view.says("services, after a gap", &["RETURNS"]);
     // Being offline is noted by the browser itself.
     view.browser.messages();

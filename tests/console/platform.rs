@@ -2,7 +2,6 @@
 //! route that cannot be built, a breaker that is open.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use wellspring_test_support::eureka::Member;
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::process::Guard;
-use wellspring_test_support::{Repository, binaries, poll, port};
+use wellspring_test_support::{HttpRemote, Repository, binaries, poll, port};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -19,21 +18,24 @@ const PARTS: [&str; 6] = ["registry", "config-server", "gateway", "bus", "invent
 pub(crate) struct Platform {
     pub(crate) guard: Guard,
     folder: tempfile::TempDir,
+    repository: Repository,
+    _remote: HttpRemote,
     pub(crate) admin: u16,
     ports: [u16; 6],
 }
 
-/// Routes of the gateway; `strip` is the argument of a filter that wants a number.
-fn settings(dead: u16, strip: &str) -> String {
+/// `dead` is a port on which nobody listens.
+fn settings(dead: u16, repository: &str) -> String {
     format!(
         r#"
 spring.cloud.gateway.server.webflux.routes:
 - {{id: orders, uri: "lb://orders", predicates: ["Path=/orders/**"]}}
-- {{id: stock, uri: "lb://inventory", predicates: ["Path=/inventory/**", "Method=GET"], filters: ["StripPrefix={strip}", "AddRequestHeader=X-Shop, tea"]}}
+- {{id: stock, uri: "lb://inventory", predicates: ["Path=/inventory/**", "Method=GET"], filters: ["StripPrefix=1", "AddRequestHeader=X-Shop, tea"]}}
 - {{id: pay, uri: "http://127.0.0.1:{dead}", predicates: ["Path=/pay/**"], filters: ["CircuitBreaker=payments"]}}
-resilience4j.circuitbreaker.instances.payments: {{sliding-window-size: 10, minimum-number-of-calls: 5, wait-duration-in-open-state: 10m}}
+wellspring.gateway.resilience4j.circuitbreaker.instances.payments: {{sliding-window-size: 10, minimum-number-of-calls: 5, wait-duration-in-open-state: 10m}}
 management.endpoints.web.exposure.include: "*"
 encrypt.key: only-for-this-test
+spring.cloud.config.server.git: {{uri: "{repository}", refresh-rate: 0}}
 "#
     )
 }
@@ -43,8 +45,15 @@ impl Platform {
         let folder = tempfile::tempdir().unwrap();
         let ports = [(); 6].map(|()| port::free());
         let (admin, dead) = (port::free(), port::free());
+        let files = [
+            ("application.yml", "management.endpoint.health.show-details: always\n"),
+            ("orders.yml", "orders:\n  greeting: Hello from the config server\n"),
+            ("inventory.yml", "inventory.warehouse: Rotterdam\n"),
+        ];
+        let repository = Repository::with(&files).unwrap();
+        let remote = HttpRemote::start(repository.path().join(".git"), None);
         let config = folder.path().join("application.yml");
-        fs::write(&config, settings(dead, "1")).unwrap();
+        fs::write(&config, settings(dead, &remote.url())).unwrap();
         let output = folder.path().join("output.log");
         let sink = File::create(&output).unwrap();
         let mut command = Command::new(binaries::path("wellspring"));
@@ -53,12 +62,15 @@ impl Platform {
         for (part, port) in PARTS.iter().zip(&ports) {
             command.arg(format!("--wellspring.{part}.server.port={port}"));
         }
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(sink.try_clone().unwrap()).stderr(sink);
+        command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(sink.try_clone().unwrap())
+            .stderr(sink);
         let guard = Guard::spawn(&mut command).unwrap();
-        let mut platform = Self { guard, folder, admin, ports };
-        let up = poll::within(SOON, || {
-            platform.said().contains("Ctrl-C") || platform.guard.ended().is_some()
-        });
+        let mut platform = Self { guard, folder, repository, _remote: remote, admin, ports };
+        let up =
+            poll::within(SOON, || platform.said().contains("Ctrl-C") || platform.guard.ended().is_some());
         assert!(up && platform.guard.ended().is_none(), "it does not come up: {}", platform.said());
         platform
     }
@@ -81,8 +93,9 @@ impl Platform {
         reply.json()
     }
 
-    pub(crate) fn repository(&self) -> PathBuf {
-        self.folder.path().join(".wellspring/config-repo")
+    /// The repository that the config server fetches.
+    pub(crate) fn commit(&self, file: &str, text: &str) -> String {
+        Repository::open(self.repository.path()).unwrap().put(file, text).unwrap()
     }
 
     /// An instance as a client registers it, that nobody has to keep alive for an hour.
@@ -106,8 +119,7 @@ impl Platform {
 
     /// A commit with a line that is no YAML; gives its id.
     pub(crate) fn break_a_commit(&self) -> String {
-        let mut repository = Repository::open(&self.repository()).unwrap();
-        let commit = repository.put("orders.yml", "orders:\n  greeting: [Hello\n").unwrap();
+        let commit = self.commit("orders.yml", "orders:\n  greeting: [Hello\n");
         poll::until("the commit is refused", SOON, || {
             http1::get(self.port("config-server"), "/orders/default").unwrap();
             let found = self.api("/config/repositories");

@@ -79,8 +79,7 @@ impl<'p> View<'p> {
     #[track_caller]
     pub(crate) fn is_silent(&self) {
         // Other programs of the machine may change its network, which ends every connection of the browser.
-        let weather =
-            ["ERR_NETWORK_CHANGED", "ERR_NETWORK_IO_SUSPENDED", "ERR_INTERNET_DISCONNECTED"];
+        let weather = ["ERR_NETWORK_CHANGED", "ERR_NETWORK_IO_SUSPENDED", "ERR_INTERNET_DISCONNECTED"];
         let messages = self.browser.messages().into_iter();
         let messages: Vec<_> =
             messages.filter(|text| !weather.iter().any(|event| text.contains(event))).collect();
@@ -106,7 +105,8 @@ impl<'p> View<'p> {
     /// Nothing is cut off to the side.
     #[track_caller]
     pub(crate) fn fits(&self, place: &str) {
-        let wide = self.browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        let wide =
+            self.browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth");
         assert!(wide.as_i64().is_some_and(|over| over <= 0), "{place} is {wide} too wide");
     }
 
@@ -136,7 +136,9 @@ impl<'p> View<'p> {
         self.browser.click("[data-chosen]");
         self.until("a dialog asks", "document.querySelector('dialog[open] form') !== null");
         for (name, value) in fields {
-            if self.browser.value(&format!("document.querySelector('dialog [name={name}]').tagName")) == json!("SELECT") {
+            if self.browser.value(&format!("document.querySelector('dialog [name={name}]').tagName"))
+                == json!("SELECT")
+            {
                 self.browser.click(&format!("dialog [name={name}] option[value='{value}']"));
             } else {
                 self.browser.fill(&format!("dialog [name={name}]"), value);

@@ -55,3 +55,5 @@ export const share = (part, whole) => (whole ? (100 * part) / whole : 0);
 /** A word as a shell wants it. */
 export const word = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`);
 export const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+/** A condition without what is always so. */
+export const condition = (text) => text.replace(/, match trailing slash: true$/, "");

@@ -83,7 +83,7 @@ export function ofBreaker(one) {
     key: `breaker ${one.daemon} ${one.name}`, level: one.state === "OPEN" ? "bad" : "warn", since: one.since,
     title: t("problem.breaker", { name: one.name, state: one.state }),
     what: forced ? [one.setBy, one.reason].filter(Boolean).join(": ") : t("problem.breaker.what", { failed: one.failed, buffered: one.buffered, rate, refused: one.notPermitted }),
-    means: t(forced ? "problem.breaker.forced.means" : one.state === "OPEN" ? "problem.breaker.means" : "problem.breaker.half.means", { probe: one.nextProbe ? clock(one.nextProbe) : "–" }),
+    means: t(forced ? "problem.breaker.forced.means" : one.state === "OPEN" ? (one.nextProbe ? "problem.breaker.means" : "problem.breaker.wait.means") : "problem.breaker.half.means", { probe: one.nextProbe ? clock(one.nextProbe) : "–" }),
     affects: one.routes?.length ? t("problem.breaker.routes", { routes: one.routes.join(", ") }) : one.daemon,
     todo: t(forced ? "problem.breaker.forced.todo" : "problem.breaker.todo"), command: forced ? `wellspring breaker close ${word(one.name)}` : "wellspring breaker list",
     page: to(["resilience"]),

@@ -199,17 +199,24 @@ mod tests {
     async fn a_file_comes_packed_once_and_then_not_again() {
         let router = router(None);
         let (status, headers, plain) = ask(&router, "/", ("accept", "*/*")).await;
-        assert_eq!((status, headers[CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "text/html; charset=utf-8"));
+        assert_eq!(
+            (status, headers[CONTENT_TYPE].to_str().unwrap()),
+            (StatusCode::OK, "text/html; charset=utf-8")
+        );
         assert!(headers[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
         assert!(String::from_utf8(plain).unwrap().contains("console/main.js"));
-        let (_, headers, packed) = ask(&router, "/console/shell.js", ("accept-encoding", "br, gzip;q=0.9")).await;
+        let (_, headers, packed) =
+            ask(&router, "/console/shell.js", ("accept-encoding", "br, gzip;q=0.9")).await;
         assert_eq!(headers[CONTENT_ENCODING], "gzip");
         let mut text = String::new();
         std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
         assert_eq!(text, std::fs::read_to_string(folder().join("shell.js")).unwrap());
         let tag = headers[ETAG].to_str().unwrap().to_owned();
         let (status, headers, body) = ask(&router, "/console/shell.js", ("if-none-match", &tag)).await;
-        assert_eq!((status, body.len(), &headers[ETAG].to_str().unwrap()), (StatusCode::NOT_MODIFIED, 0, &tag.as_str()));
+        assert_eq!(
+            (status, body.len(), &headers[ETAG].to_str().unwrap()),
+            (StatusCode::NOT_MODIFIED, 0, &tag.as_str())
+        );
         assert_eq!(ask(&router, "/console/none.js", ("accept", "*/*")).await.0, StatusCode::NOT_FOUND);
     }
 
@@ -270,7 +277,10 @@ mod tests {
         let missing: Vec<_> = used.iter().filter(|key| !english.contains_key(*key)).collect();
         assert!(missing.is_empty(), "no English text: {missing:?}");
         for family in &families {
-            assert!(english.keys().any(|key| key.starts_with(family)), "no English text begins with {family}");
+            assert!(
+                english.keys().any(|key| key.starts_with(family)),
+                "no English text begins with {family}"
+            );
         }
         let idle: Vec<_> = english
             .keys()

@@ -5,7 +5,7 @@ import { useCell } from "../cell.js";
 import { Card, Choice, Copy, Facts, Failure, Page, Red, State, Table } from "../ui.js";
 import { amend, here, to } from "../router.js";
 import { Apply } from "../route_acts.js";
-import { word } from "../format.js";
+import { condition, word } from "../format.js";
 import { t } from "../words.js";
 import { Field } from "../write.js";
 
@@ -53,7 +53,7 @@ const micros = (n) => (n ? `${(n / 1000).toFixed(2)} ms` : "");
 
 function Trace({ of }) {
   return html`<${Card} title=${of.route ? t("lab.wins", { route: of.route }) : t("lab.none")} id="trace" acts=${html`<span class="soft">${micros(of.micros)}</span>`}><ol class="steps">${of.tried.map((one, n) => html`<li key=${one.id}><span class="soft num">${n + 1}</span><strong>${one.id}</strong><${State} status=${one.matched ? "UP" : "UNKNOWN"} text=${t(one.matched ? "lab.yes" : "lab.no")} />
-      <span class="what">${one.matched ? one.conditions.map((each) => each.text).join(" · ") : one.failed ?? t("lab.no.reason")}</span><code class="soft">${one.place ?? ""}</code></li>`)}${of.route ? html`<li><span></span><span class="soft">${t("lab.rest")}</span></li>` : null}</ol><//>
+      <span class="what">${one.matched ? one.conditions.map((each) => condition(each.text)).join(" · ") : (one.failed && condition(one.failed)) ?? t("lab.no.reason")}</span><code class="soft">${one.place ?? ""}</code></li>`)}${of.route ? html`<li><span></span><span class="soft">${t("lab.rest")}</span></li>` : null}</ol><//>
     ${of.filters.length ? html`<${Card} title=${t("lab.filters")} id="steps"><${Table} label=${t("lab.filters")} columns=${[["#", "right"], [t("lab.filter")], [t("lab.changes")], [t("lab.place"), "wide"], [t("time"), "right"]]} rows=${of.filters.map((one, n) => html`<tr key=${n}><td class="right soft">${n + 1}</td><td class="key mono">${one.text || one.name}</td><td class="key">${one.notRun ? html`<${State} status="UNKNOWN" text=${t("lab.not.run")} />` : one.changes.length ? one.changes.map((each) => html`<div key=${each} class="mono">${each}</div>`) : html`<span class="soft">${t("lab.nothing")}</span>`}</td><td class="wide mono">${one.place ?? "–"}</td><td class="right">${micros(one.micros)}</td></tr>`)} /><//>` : null}
     <${Card} title=${t("lab.end")} id="end"><div class="pad"><${Facts} items=${[[t("lab.ends"), of.endsWith ? html`<${State} status="warn" kind="warn" text=${of.endsWith} />` : null], [t("routes.target"), of.target ? html`<code>${of.target}</code>` : null], [t("instance"), of.instance ? html`<${Place} one=${of.instance} />${of.why ? html` <span class="soft">${of.why}</span>` : null}` : null],
     [t("lab.alternatives"), of.alternatives.length ? of.alternatives.map((one) => html`<div key=${one.id}><${Place} one=${one} /></div>`) : null], [t("lab.sent"), of.sent ? html`<pre class="code" tabindex="0" aria-label=${t("lab.sent")}>${of.sent.method} ${of.sent.path}${"\n"}${Object.entries(of.sent.headers).flatMap(([name, all]) => all.map((one) => `${name}: ${one}`)).join("\n")}</pre>` : null], [t("lab.incomplete"), of.incomplete ? t("lab.incomplete.text") : null]]} /></div><//>`;

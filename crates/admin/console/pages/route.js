@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { get, path, useData } from "../api.js";
 import { Ago, Card, Facts, Figure, Loaded, Page, Spark, State, remember } from "../ui.js";
-import { count, millis, percent, rate, share } from "../format.js";
+import { condition, count, millis, percent, rate, share } from "../format.js";
 import { to } from "../router.js";
 import { Switch } from "../route_acts.js";
 import { t } from "../words.js";
@@ -18,7 +18,7 @@ export default function Route({ at: [id] }) {
 function Found({ one }) {
   return html`<div class="figures"><${Figure} label=${t("rps")} value=${rate(one.rps)} note=${t("overview.requests", { n: count(one.requests) })} spark=${html`<${Spark} values=${remember(`route ${one.id}`, one.rps)} />`} /><${Figure} label=${t("errors")} value=${percent(share(one.errors, one.requests))} kind=${one.errors ? "bad" : ""} note=${t("overview.errors.note", { n: count(one.errors) })} />
       <${Figure} label=${t("p99")} value=${millis(one.p99Ms)} note=${t("overview.p99.note")} /><${Figure} label=${t("routes.last")} value=${html`<${Ago} at=${one.lastHit} />`} /></div>
-    <div class="grid"><${Card} title=${t("route.conditions")} id="conditions"><ol class="pad">${one.predicates.map((each) => html`<li key=${each}><code>${each}</code></li>`)}</ol><//>
+    <div class="grid"><${Card} title=${t("route.conditions")} id="conditions"><ol class="pad">${one.predicates.map((each) => html`<li key=${each}><code>${condition(each)}</code></li>`)}</ol><//>
     <${Card} title=${t("route.filters")} id="filters"><ol class="pad">${one.filters.length ? one.filters.map((each, n) => html`<li key=${n}><code>${each}</code></li>`) : t("none")}</ol><//></div>
     <${Card} title=${t("route.where")} id="where"><div class="pad"><${Facts} items=${[[t("routes.target"), html`<code>${one.uri}</code>`], [t("service"), one.service ? html`<a href=${to(["services", one.service])}>${one.service}</a>` : null], [t("routes.order"), String(one.order)], [t("routes.source"), html`<code>${one.source}</code>`],
     [t("page.resilience"), one.breakers.length ? one.breakers.map((each) => html`<a key=${each} href=${to(["resilience"], { q: each })}>${each}</a> `) : null], [t("routes.switched"), one.switched ? t("routes.switched.text") : null], [t("instance.metadata"), one.metadata && Object.keys(one.metadata).length ? html`<code>${JSON.stringify(one.metadata)}</code>` : null]]} /></div><//>`;

@@ -2,8 +2,8 @@
 import { html } from "../vendor/preact.js";
 import { get, useData } from "../api.js";
 import { useCell } from "../cell.js";
-import { Ago, Choice, Figure, Filter, Loaded, Page, Red, Spark, State, Table, remember } from "../ui.js";
-import { count, millis, percent, rate, share } from "../format.js";
+import { Ago, Choice, Filter, Loaded, Page, Red, State, Table } from "../ui.js";
+import { condition, count, millis, percent, rate, share } from "../format.js";
 import { ofRoutes } from "../problems.js";
 import { here, to } from "../router.js";
 import { Apply, Switch } from "../route_acts.js";
@@ -24,8 +24,8 @@ function Listed({ table, q, state }) {
   const fitting = table.items.filter((one) => (!state || (state === "off" ? !one.enabled : one.errors > 0)) && (!q || [one.id, one.uri, one.source, ...one.predicates, ...one.filters].join(" ").toLowerCase().includes(q)));
   return html`${table.refused ? html`<${Red} ...${red} />` : null}
     <div class="bar"><${Filter} label=${t("routes.filter")} /><${Choice} name="state" label=${t("state")} options=${[["", t("all")], ["errors", t("routes.with.errors")], ["off", t("routes.off")]]} /><span class="count" role="status" data-count>${t("routes.count", { n: fitting.length, of: table.items.length })}</span></div>
-    <section class="card"><${Table} label=${t("page.routes")} empty=${t("nothing.fits")} columns=${[["#", "right"], [t("route")], [t("routes.when")], [t("routes.target"), "wide"], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("routes.last"), "wide"], [t("acts"), "right"]]} rows=${fitting.map((one) => html`<tr key=${one.id}>
+    <section class="card"><${Table} label=${t("page.routes")} empty=${t("nothing.fits")} columns=${[["#", "right"], [t("route")], [t("routes.when.target")], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("routes.last"), "wide"], [t("acts"), "right"]]} rows=${fitting.map((one) => html`<tr key=${one.id}>
       <td class="right soft">${table.items.indexOf(one) + 1}</td><td class="key"><strong><a href=${to(["routes", one.id])}>${one.id}</a></strong><br /><span class="soft mono">${one.source}</span>${one.enabled ? null : html`<br /><${State} status="disabled" text=${t("routes.is.off")} />`}</td>
-      <td class="key">${one.predicates.map((each) => html`<code class="tag" key=${each}>${each}</code> `)}</td><td class="wide mono key">${one.uri}</td><td class="right">${rate(one.rps)} <${Spark} values=${remember(`route ${one.id}`, one.rps)} width=${52} height=${16} /></td><td class="right">${one.errors ? html`<${State} status="error" text=${`${percent(share(one.errors, one.requests))} (${count(one.errors)})`} />` : count(one.requests) === "0" ? "–" : "0 %"}</td>
+      <td class="key">${one.predicates.map((each) => html`<code class="tag" key=${each}>${condition(each)}</code> `)}<div class="mono soft">→ ${one.uri}</div></td><td class="right">${rate(one.rps)}</td><td class="right">${one.errors ? html`<${State} status="error" text=${`${percent(share(one.errors, one.requests))} (${count(one.errors)})`} />` : count(one.requests) === "0" ? "–" : "0 %"}</td>
       <td class="right">${millis(one.p99Ms)}</td><td class="wide"><${Ago} at=${one.lastHit} /></td><td class="acts-cell"><${Switch} one=${one} /></td></tr>`)} /></section>`;
 }
