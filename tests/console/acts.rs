@@ -199,7 +199,7 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
         .unwrap_or_else(|| panic!("no link: {said}"));
     let view = View::open(&platform);
     view.browser.open(&platform.url(&format!("#key={key}")));
-    view.browser.run("location.reload()", json!([]));
+    view.browser.run("location.reload()", &json!([]));
     view.says("the link", &["First administrator"]);
     view.is_accessible("the first login");
     view.browser.fill("[name=name]", "ana");
@@ -261,7 +261,7 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     // And could not without the button either.
     let answer = view.browser.run(
         "return fetch('api/v1/services/ORDERS/instances/' + arguments[0] + '/drain', {method: 'POST', headers: {'X-Wellspring': '1', 'Content-Type': 'application/json'}, body: '{\"reason\":\"x\"}'}).then(answer => answer.status)",
-        json!([id]),
+        &json!([id]),
     );
     assert_eq!(answer, json!(403));
 }

@@ -61,14 +61,14 @@ fn long_thousands_of_instances_scroll_and_filter_and_an_open_tab_costs_nothing()
     let frames = view.browser.run(
         "return new Promise(done => { const times = []; let last = performance.now(); const step = () => { const now = performance.now(); times.push(now - last); last = now; \
          scrollBy(0, 170); if (times.length < arguments[0]) requestAnimationFrame(step); else done(times.slice(2).sort((a, b) => a - b)); }; requestAnimationFrame(step); })",
-        json!([long::cases(60, 300)]),
+        &json!([long::cases(60, 300)]),
     );
     let frames: Vec<f64> = frames.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect();
     let (median, most) = (frames[frames.len() / 2], frames[frames.len() * 95 / 100]);
     let filtered = view.browser.run(
         "return new Promise(done => { scrollTo(0, 0); const field = document.querySelector('[data-filter]'); field.value = 'host-42'; const began = performance.now(); field.dispatchEvent(new Event('input', {bubbles: true})); \
          const look = () => { const text = document.querySelector('[data-count]').innerText; if (text.startsWith(arguments[0] + ' of')) done(performance.now() - began); else requestAnimationFrame(look); }; look(); })",
-        json!([(0..instances).filter(|n| format!("host-{n}:8080").contains("host-42")).count()]),
+        &json!([(0..instances).filter(|n| format!("host-{n}:8080").contains("host-42")).count()]),
     );
     // The tab stays open on the page that asks most often.
     view.page("", &["Overview"]);

@@ -1,6 +1,10 @@
 //! What each page says, and how it can be used.
 
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use serde_json::json;
+use wellspring_test_support::binaries;
 
 use crate::browser_is_there;
 use crate::platform::Platform;
@@ -58,12 +62,7 @@ fn overview(view: &View<'_>, brief: &str) {
     );
     view.says(
         "overview, breaker",
-        &[
-            "Breaker payments is OPEN",
-            "calls are refused at once until",
-            "routes pay",
-            "wellspring breaker list",
-        ],
+        &["Breaker payments is OPEN", "calls are refused at once", "routes pay", "wellspring breaker list"],
     );
     view.says("overview, words of every problem", &["Means", "Since", "Affects", "What to do", "Command"]);
     let up = view.platform.api("/overview")["services"].clone();
@@ -206,6 +205,24 @@ fn the_rest(view: &View<'_>) {
     view.page("nowhere", &["No such page"]);
 }
 
+/// The command line takes every command that stands on a page.
+fn commands_exist(shown: &BTreeSet<String>) {
+    assert!(shown.len() > 12, "{shown:?}");
+    let mut unknown = Vec::new();
+    for command in shown {
+        let words: Vec<&str> =
+            command.split_whitespace().skip(1).map(|word| word.trim_matches('\'')).collect();
+        let asked = Command::new(binaries::path("wellspring")).args(&words).arg("--help").output().unwrap();
+        if !asked.status.success() {
+            unknown.push((
+                command,
+                String::from_utf8_lossy(&asked.stderr).lines().next().unwrap_or_default().to_owned(),
+            ));
+        }
+    }
+    assert!(unknown.is_empty(), "the command line does not know {unknown:#?}");
+}
+
 /// The same in light and dark, on a wide and a narrow screen; axe-core finds nothing.
 fn for_everybody(view: &View<'_>) {
     let deeper = [
@@ -215,6 +232,7 @@ fn for_everybody(view: &View<'_>) {
         "config?view=history",
         "routes/stock",
     ];
+    let mut commands = BTreeSet::new();
     for (width, colours) in [(1280, "light"), (1280, "dark"), (400, "light")] {
         view.browser.resize(width, 860);
         view.browser.prefer(colours);
@@ -225,6 +243,11 @@ fn for_everybody(view: &View<'_>) {
             let place = format!("/{page} at {width}, {colours}");
             view.fits(&place);
             view.is_accessible(&place);
+            let shown = view.browser.value(
+                "[...document.querySelectorAll('.same code, .red dd code')].map(one => one.innerText)",
+            );
+            let shown = shown.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned());
+            commands.extend(shown.filter(|one| one.starts_with("wellspring ")));
             if page.is_empty() {
                 view.picture(&format!("overview-{colours}-{width}"));
             }
@@ -232,12 +255,13 @@ fn for_everybody(view: &View<'_>) {
     }
     view.browser.resize(1280, 860);
     view.browser.prefer("light");
+    commands_exist(&commands);
 }
 
 /// Every page by two keys; what is reached by Tab can be seen; search and help open and close.
 fn by_keyboard(view: &View<'_>) {
     for (key, page, title) in PAGES {
-        view.browser.run("document.activeElement?.blur()", json!([]));
+        view.browser.run("document.activeElement?.blur()", &json!([]));
         view.browser.press(&format!("g{key}"));
         view.until(&format!("g {key} leads to {title}"), &format!("document.querySelector('h1')?.innerText.startsWith('{title}') && location.hash === '#/{page}'"));
     }
@@ -258,8 +282,8 @@ fn by_keyboard(view: &View<'_>) {
     view.browser.press("\u{e007}");
     view.until("Enter opens it", "location.hash.startsWith('#/services/PAYMENTS')");
     view.page("services", &["PAYMENTS"]);
-    view.browser.run("document.activeElement?.blur(); document.querySelector('.skip').focus()", json!([]));
-    let mut reached = std::collections::BTreeSet::new();
+    view.browser.run("document.activeElement?.blur(); document.querySelector('.skip').focus()", &json!([]));
+    let mut reached = BTreeSet::new();
     for _ in 0..40 {
         view.browser.press("\u{e004}");
         let seen = view.browser.value("(one => { const box = one.getBoundingClientRect(); const style = getComputedStyle(one); return [(one.innerText || one.getAttribute('aria-label') || one.placeholder || one.tagName).trim(), box.width > 0 && box.height > 0 && (style.outlineStyle !== 'none')]; })(document.activeElement)");

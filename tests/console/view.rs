@@ -60,7 +60,7 @@ impl<'p> View<'p> {
     /// Opens a page by its address, and waits until it says all of `words`.
     #[track_caller]
     pub(crate) fn page(&self, page: &str, words: &[&str]) {
-        self.browser.run("location.hash = arguments[0]", json!([format!("#/{page}")]));
+        self.browser.run("location.hash = arguments[0]", &json!([format!("#/{page}")]));
         self.says(page, words);
     }
 
@@ -90,13 +90,13 @@ impl<'p> View<'p> {
     #[track_caller]
     pub(crate) fn is_accessible(&self, place: &str) {
         if self.browser.value("typeof axe") != json!("object") {
-            self.browser.run(&format!("{}; window.axe = axe", self.axe), json!([]));
+            self.browser.run(&format!("{}; window.axe = axe", self.axe), &json!([]));
         }
         let options = json!({"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]});
         let found = self.browser.run(
             "return axe.run(document, arguments[0]).then(found => found.violations.map(one => \
              one.id + ': ' + one.help + ' – ' + one.nodes.slice(0, 4).map(node => node.html.slice(0, 200) + ' ' + (node.any[0]?.message ?? '')).join(' | ')))",
-            json!([options]),
+            &json!([options]),
         );
         let none = found.as_array().is_some_and(Vec::is_empty);
         assert!(none, "axe finds on {place}: {found:#}");
@@ -128,10 +128,10 @@ impl<'p> View<'p> {
     pub(crate) fn act(&self, write: &str, near: &str, fields: &[(&str, &str)], done: &str) {
         let mark = "const near = arguments[1]; \
             const all = [...document.querySelectorAll(`button[data-write=\"${arguments[0]}\"]`)].filter(one => !one.disabled); \
-            const fit = one => !near || (one.closest('tr, .red, li') ?? one.closest('section, main')).innerText.includes(near); \
+            const fits = (one, around) => !near || one.closest(around)?.innerText.includes(near); \
             document.querySelectorAll('[data-chosen]').forEach(one => one.removeAttribute('data-chosen')); \
-            const one = all.find(fit); if (!one) return false; one.setAttribute('data-chosen', ''); one.scrollIntoView({block: 'center'}); return true";
-        let found = poll::within(SOON, || self.browser.run(mark, json!([write, near])) == json!(true));
+            const one = all.find(one => fits(one, 'tr, .red, li')) ?? all.find(one => fits(one, 'section, main')); if (!one) return false; one.setAttribute('data-chosen', ''); one.scrollIntoView({block: 'center'}); return true";
+        let found = poll::within(SOON, || self.browser.run(mark, &json!([write, near])) == json!(true));
         assert!(found, "no action {write} near {near:?}:\n{}", self.browser.text());
         self.browser.click("[data-chosen]");
         self.until("a dialog asks", "document.querySelector('dialog[open] form') !== null");
@@ -149,6 +149,6 @@ impl<'p> View<'p> {
     }
 
     pub(crate) fn html(&self, css: &str) -> Value {
-        self.browser.run("return document.querySelector(arguments[0])?.innerText ?? ''", json!([css]))
+        self.browser.run("return document.querySelector(arguments[0])?.innerText ?? ''", &json!([css]))
     }
 }

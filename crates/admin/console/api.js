@@ -102,6 +102,7 @@ export function useData(source, { topics = [], every = 0, read = get } = {}) {
     let running = null;
     let again = false;
     let quiet = 0;
+    let missed = false;
     set({ source, data: kept.get(source), error: null, loading: true });
     const fetchNow = async () => {
       if (running) { again = true; return; }
@@ -127,12 +128,16 @@ export function useData(source, { topics = [], every = 0, read = get } = {}) {
     let timer = 0;
     const soon = () => {
       if (timer || over) return;
+      // Nobody looks: once is enough, when somebody does.
+      if (document.hidden) { missed = true; return; }
       timer = setTimeout(() => { timer = 0; fetchNow(); }, Math.max(120, quiet - performance.now()));
     };
     fetchNow();
-    const ends = [live.listen(topics, soon)];
+    const seen = () => { if (!document.hidden && missed) { missed = false; soon(); } };
+    document.addEventListener("visibilitychange", seen);
+    const ends = [live.listen(topics, soon), () => document.removeEventListener("visibilitychange", seen)];
     if (every) {
-      const ticking = setInterval(() => { if (!document.hidden) soon(); }, every);
+      const ticking = setInterval(soon, every);
       ends.push(() => clearInterval(ticking));
     }
     return () => {

@@ -13,7 +13,7 @@ function ofDaemon(one) {
     title: t("problem.health", { daemon: one.daemon, component: one.component, status: one.status }),
     what: [one.description, typeof detail === "string" ? detail : detail && JSON.stringify(detail)].filter(Boolean).join(" – "),
     means: t(`health.${known}.means`), affects: one.affects?.length ? one.affects.join(", ") : one.daemon,
-    todo: one.hint ?? t(`health.${known}.todo`), command: one.command ?? `wellspring check`, page: one.page ?? undefined,
+    todo: one.hint ?? t(`health.${known}.todo`), command: one.command ?? `wellspring check`, page: one.page?.replace(/^\//, ""),
   };
 }
 
@@ -100,7 +100,8 @@ function ofEjected(one) {
 
 export function ofPreservation(cluster) {
   const kept = cluster.selfPreservation;
-  return kept?.active ? {
+  // While nobody is late it keeps nobody.
+  return kept?.active && kept.overdue?.length !== 0 ? {
     key: "preservation", level: "warn", since: undefined, title: t("problem.preservation"), what: kept.explanation,
     means: t("problem.preservation.means", { got: kept.lastMinute, threshold: kept.threshold }), affects: t("problem.preservation.affects"),
     todo: t("problem.preservation.todo"), command: "wellspring cluster accept --reason '…'", page: to(["cluster"]),
@@ -126,11 +127,15 @@ export function ofBus(bus) {
   } : null;
 }
 
-/** Everything, the worst and the oldest first. Parts that are not there say nothing. */
+/** Whether an operator took out all that are not UP, and others are left: meant so, no problem. */
+const meant = (service) => service.up > 0 && service.instances.every((one) => one.status === "UP" || one.overridden === one.status);
+
+/** Everything, the worst and the oldest first. Parts that are not there say nothing; what is known in detail is said in detail. */
 export function gather({ overview, services, repositories, drift, routes, resilience, cluster, bus }) {
+  const known = { service: services, commit: repositories, repository: repositories, configuration: drift, peer: cluster, "self-preservation": cluster };
   const found = [
-    ...(overview?.problems ?? []).filter((one) => one.daemon).map(ofDaemon),
-    ...(services?.items ?? []).map(ofService),
+    ...(overview?.problems ?? []).filter((one) => !known[one.component.split(" ")[0]]).map(ofDaemon),
+    ...(services?.items ?? []).filter((one) => !meant(one)).map(ofService),
     ...(repositories?.items ?? []).flatMap((one) => [ofRepository(one), ...one.rejected.map((rejected) => ofRejected(one, rejected))]),
     drift ? ofDrift(drift) : null, routes ? ofRoutes(routes) : null,
     ...(resilience?.breakers ?? []).map(ofBreaker), ...(resilience?.ejected ?? []).map(ofEjected),

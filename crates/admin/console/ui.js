@@ -8,7 +8,7 @@ import { t } from "./words.js";
 const LOOKS = {
   good: ["UP", "CLOSED", "current", "ok", "connected", "live", "acked", "same", "healed", "reachable", "enabled", "ON"],
   warn: ["OUT_OF_SERVICE", "STARTING", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY", "behind", "stale", "warn", "pinned", "disabled", "waiting", "changed"],
-  bad: ["DOWN", "OPEN", "refused", "rejected", "silent", "failed", "missing", "ejected", "differs", "error", "unreachable"],
+  bad: ["DOWN", "OPEN", "refused", "rejected", "silent", "failed", "missing", "ejected", "differs", "error", "unreachable", "UNREACHABLE"],
 };
 const GLYPHS = { good: "●", warn: "▲", bad: "✕", idle: "○" };
 

@@ -85,14 +85,14 @@ impl Browser {
 
     /// Runs a function's body with `arguments`; gives what it returns, or what its promise becomes.
     #[track_caller]
-    pub fn run(&self, script: &str, arguments: Value) -> Value {
+    pub fn run(&self, script: &str, arguments: &Value) -> Value {
         self.command("POST", "/execute/sync", &json!({"script": script, "args": arguments}))
     }
 
     /// The value of an expression.
     #[track_caller]
     pub fn value(&self, expression: &str) -> Value {
-        self.run(&format!("return ({expression})"), json!([]))
+        self.run(&format!("return ({expression})"), &json!([]))
     }
 
     /// The visible text.

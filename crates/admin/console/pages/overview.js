@@ -24,9 +24,9 @@ async function notUp(signal) {
 
 async function everything(_, signal) {
   const overview = await get("/overview", signal);
-  const ill = overview.services.up < overview.services.instances;
+  const has = (domain, path) => (!overview.domains || overview.domains.includes(domain) ? maybe(path, signal) : null);
   const [services, repositories, drift, routes, resilience, cluster, bus] = await Promise.all([
-    ill ? notUp(signal) : null, ...["/config/repositories", "/config/drift", "/routes", "/resilience", "/cluster", "/bus?limit=20"].map((path) => maybe(path, signal)),
+    overview.services.up < overview.services.instances ? notUp(signal) : null, has("config server", "/config/repositories"), has("config server", "/config/drift"), has("gateway", "/routes"), maybe("/resilience", signal), has("registry", "/cluster"), has("bus", "/bus?limit=20"),
   ]);
   return { overview, services, repositories, drift, routes, resilience, cluster, bus };
 }

@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { get, path, useData } from "../api.js";
 import { useCell } from "../cell.js";
+import { told } from "../events.js";
 import { Card, Facts, Failure, Filter, Loaded, Moment, Page } from "../ui.js";
 import { shown, word } from "../format.js";
 import { amend, here, to } from "../router.js";
@@ -55,7 +56,7 @@ function Listed({ wanted }) {
     const ids = new Set(first.items.map((one) => one.id));
     const items = [...first.items, ...older.items.filter((one) => !ids.has(one.id))];
     return html`<section class="card" aria-label=${t("page.timeline")}><ul class="events">${items.map((one) => html`<li key=${one.id}><a class="when" href=${to(["timeline"], { ...wanted, event: one.id })}><${Moment} at=${one.at} /></a><span><span class="tag">${t(`topic.${one.topic}`)}</span></span>
-      <span class="what"><strong>${one.subject}</strong> ${one.text || one.kind}${one.actor ? html` <span class="soft">${t("timeline.by", { actor: one.actor })}</span>` : null}</span></li>`)}</ul>${items.length ? null : html`<p class="empty">${t("events.none")}</p>`}</section>
+      <span class="what"><strong>${one.subject}</strong> ${told(one)}${one.actor ? html` <span class="soft">${t("timeline.by", { actor: one.actor })}</span>` : null}</span></li>`)}</ul>${items.length ? null : html`<p class="empty">${t("events.none")}</p>`}</section>
       <${Failure} error=${error} /><div class="bar">${next ? html`<button type="button" onClick=${() => more(next)}>${t("timeline.older")}</button>` : null}<span class="count" role="status" data-count>${t("timeline.count", { n: items.length })}</span></div>`;
   }}<//>`;
 }

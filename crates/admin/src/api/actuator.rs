@@ -59,6 +59,9 @@ pub(super) fn mount(routes: &mut Routes) {
         of("/services/{name}/instances/{id}/actuator/{endpoint}", "An endpoint of an instance's actuator");
     let ask_at = ask_at.query(&[("name", "string", "of metrics: one of them")]);
     routes.get::<Answered, _, _>(ask_at, shown);
+    // A path of its own, because a change of it has one: the braces above do not catch it any more.
+    let loggers_at = of("/services/{name}/instances/{id}/actuator/loggers", "An instance's loggers");
+    routes.get::<Answered, _, _>(loggers_at, loggers);
     let level =
         of("/services/{name}/instances/{id}/actuator/loggers", "Set the level of an instance's logger");
     let level = level.role(Role::Operator).done_by("instance", "instances log-level");
@@ -94,6 +97,14 @@ async fn shown(
         mask(&mut answered.body);
     }
     Ok(Json(answered))
+}
+
+async fn loggers(
+    state: extract::State<State>,
+    Path((name, id)): Path<(String, String)>,
+    query: Query,
+) -> Result<Json<Answered>, Refusal> {
+    shown(state, Path((name, id, "loggers".to_owned())), query).await
 }
 
 async fn set_level(state: State, order: Order<Level>) -> Result<Done<Answered>, Refusal> {

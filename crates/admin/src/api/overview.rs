@@ -28,6 +28,8 @@ view! {
         daemons: Vec<Health>,
         /// What is not as it should be.
         problems: Vec<Problem>,
+        /// What there are answers about, here or at another daemon: registry, config server, gateway, bus.
+        domains: Vec<String>,
         /// Registered services.
         services: Count,
         /// The last events, newest first.
@@ -111,6 +113,9 @@ async fn overview(extract::State(state): extract::State<State>, actor: Actor) ->
         None => None,
     };
     let well = daemons.iter().all(|daemon| daemon.status == "UP");
+    let there =
+        |domain: &Domain| state.admin.has(*domain) || others.there.iter().any(|other| other.has(*domain));
+    let domains = Domain::ALL.into_iter().filter(there).map(|domain| domain.as_str().to_owned()).collect();
     let (wanted, all) = (Query { reach: Some(actor.clone()), ..Query::default() }, HashMap::new());
     let recent = gathered::page(&state, &actor, &wanted, &all, &None, RECENT, &others.there).await;
     Json(Overview {
@@ -118,6 +123,7 @@ async fn overview(extract::State(state): extract::State<State>, actor: Actor) ->
         services: counted.unwrap_or_else(|| count(&state, &actor)),
         daemons,
         problems,
+        domains,
         events: recent.items,
     })
 }
