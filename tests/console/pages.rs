@@ -18,7 +18,7 @@ fn every_page_says_what_is_wrong_and_what_to_do() {
     let platform = Platform::start(&[]);
     platform.break_an_instance();
     let commit = platform.break_a_commit();
-    let brief = &commit[..10];
+    let brief = commit.get(..10).unwrap();
     platform.open_a_breaker();
     platform.break_a_route();
     let view = View::open(&platform);
