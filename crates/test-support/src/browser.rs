@@ -186,11 +186,6 @@ impl Browser {
         }
         fs::write(path, decode(picture.as_str().expect("a picture"))).expect("a picture is written");
     }
-
-    /// Process ids of the browser, itself first.
-    pub fn driver_id(&self) -> u32 {
-        self._driver.id()
-    }
 }
 
 impl Drop for Browser {
