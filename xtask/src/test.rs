@@ -38,6 +38,7 @@ const INTEROP: &[&str] = &[
     "interop_encryption",
     "interop_fleet",
     "interop_discovery",
+    "interop_telemetry",
 ];
 
 #[derive(Debug)]

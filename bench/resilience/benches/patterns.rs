@@ -87,7 +87,7 @@ fn all(criterion: &mut Criterion) {
         b.iter(|| {
             let mut attempts = retry.begin();
             let permit = breaker.acquire().unwrap();
-            limiter.reserve_at(1, breaker.now()).unwrap();
+            limiter.reserve_at(1, permit.since()).unwrap();
             drop(bulkhead.try_acquire().unwrap());
             permit.end(Outcome::Success);
             attempts.success();

@@ -122,8 +122,10 @@ async fn begin(mut app: App, boot: Boot, env: Environment, name: String) -> Resu
     } else {
         None
     };
-    let entrance = Entrance { tls, workers, proxies: Trusted::from_env(&context.env)? };
+    let refused = context.meters.counter(names::SERVER_CONNECTIONS_REFUSED, &[]);
+    let entrance = Entrance { tls, workers, proxies: Trusted::from_env(&context.env)?, refused };
     let public = serve::started(Serving::start((listener, local_addr), Arc::new(public), &server, entrance))?;
+    public.measure(&context.meters);
     let grace = lifecycle.timeout_per_shutdown_phase;
     let running = Running { context, public, management, admin, grace, shutdown: server.shutdown, asked };
     running.become_ready(began).await?;

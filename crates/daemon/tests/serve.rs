@@ -9,6 +9,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use wellspring_daemon::{App, Options, Running};
 use wellspring_test_support::http1::{self, Request};
+use wellspring_test_support::poll;
 
 fn router() -> Router {
     Router::new()
@@ -194,4 +195,23 @@ async fn several_applications_live_in_one_process() {
     first.stop().await;
     assert_eq!(http1::get(port(&second), "/hello/x").unwrap().status, 200);
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_connections_are_measured_and_those_that_never_ask_are_counted() {
+    let options = Options::local()
+        .with("management.endpoints.web.exposure.include", "metrics")
+        .with("server.tomcat.connection-timeout", "200ms");
+    let running = started(options).await;
+    let measured = |metric: &str| {
+        let reply = http1::get(port(&running), &format!("/actuator/metrics/wellspring.server.{metric}"));
+        reply.unwrap().json()["measurements"][0]["value"].as_f64().unwrap()
+    };
+    let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(running.local_addr()).unwrap()).collect();
+    let soon = Duration::from_secs(10);
+    poll::until("three connections and the one that asks", soon, || measured("connections") >= 4.0);
+    poll::until("silence ends them", soon, || measured("connections.refused") >= 3.0);
+    drop(silent);
+    poll::until("one is left, which asks", soon, || measured("connections") <= 1.0);
+    running.stop().await;
 }

@@ -8,7 +8,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
+
+use crate::listeners::Listeners;
 
 /// Whether the answer was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum Event {
     CacheMiss,
 }
 
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+type Listener = dyn Fn(&Event) + Send + Sync;
 
 /// Answers by key, at most so many.
 pub struct Cache<K, V> {
@@ -27,7 +29,7 @@ pub struct Cache<K, V> {
     answers: Mutex<HashMap<K, V>>,
     hits: AtomicU64,
     misses: AtomicU64,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: Listeners<Listener>,
 }
 
 impl<K, V> std::fmt::Debug for Cache<K, V> {
@@ -45,7 +47,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             answers: Mutex::new(HashMap::new()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            listeners: RwLock::new(Vec::new()),
+            listeners: Listeners::new(),
         }
     }
 
@@ -90,12 +92,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     /// Calls `listener` with every event from now on.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.listeners.write().push(Arc::new(listener));
+        self.listeners.add(Arc::new(listener));
     }
 
     fn publish(&self, event: Event) {
-        for listener in self.listeners.read().iter() {
-            listener(&event);
-        }
+        self.listeners.each(|listener| listener(&event));
     }
 }

@@ -3,6 +3,7 @@
 //! Time windows are aligned to whole seconds of the wall clock, everything else only needs differences. So the wall clock
 //! is read once, and from there on the monotonic clock carries it: a clock set back by an operator disturbs nothing.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -44,9 +45,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the wall clock's time now.
+    /// The process' clock. It is made once: what one pattern has read is a time to all others, even when somebody sets
+    /// the wall clock in between.
     #[must_use]
     pub fn new() -> Self {
+        static LINE: OnceLock<Clock> = OnceLock::new();
+        *LINE.get_or_init(Self::begin)
+    }
+
+    fn begin() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one reading of the wall clock in this crate")]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start = Instant::now();
@@ -56,7 +63,11 @@ impl Clock {
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Nanos {
-        Nanos(self.epoch.saturating_add(nanos(self.start.elapsed())))
+        let elapsed = self.start.elapsed();
+        // In 64 bits: a process does not run for 584 years.
+        let elapsed =
+            elapsed.as_secs().wrapping_mul(1_000_000_000).wrapping_add(elapsed.subsec_nanos().into());
+        Nanos(self.epoch.saturating_add(elapsed))
     }
 }
 

@@ -150,7 +150,8 @@ fn instances_are_made_once_with_the_settings_of_their_name() {
         max_concurrent_calls: if name == "orders" { 3 } else { 1 },
         ..BulkheadConfig::default()
     });
-    let slot = instances.get("orders").unwrap().try_acquire().unwrap();
+    let orders = instances.get("orders").unwrap();
+    let slot = orders.try_acquire().unwrap();
     assert_eq!(instances.get("orders").unwrap().available(), 2);
     assert_eq!(instances.get("payments").unwrap().max(), 1);
     assert_eq!(instances.names(), ["orders", "payments"]);

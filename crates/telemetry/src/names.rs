@@ -65,7 +65,7 @@ names! {
     RESILIENCE4J_BULKHEAD_MAX_ALLOWED_CONCURRENT_CALLS = "resilience4j.bulkhead.max.allowed.concurrent.calls", "", "Calls at a time";
     LOGBACK_EVENTS = "logback.events", "events", "Number of log events by level";
     SERVER_CONNECTIONS = "wellspring.server.connections", "connections", "Open connections";
-    SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before a request was understood";
+    SERVER_CONNECTIONS_REFUSED = "wellspring.server.connections.refused", "connections", "Connections that ended before their first request: no TLS, no PROXY header, silence";
     TRACES_DROPPED = "wellspring.traces.dropped", "spans", "Spans dropped because the export queue was full or the collector refused them";
     /// Tags: outcome = published, unpublished, received, applied, failed, poison.
     REGISTRY_INSTANCES = "wellspring.registry.instances", "instances", "Registered instances by status";

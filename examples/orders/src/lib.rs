@@ -6,6 +6,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::warn;
 use wellspring_daemon::App;
 use wellspring_lb_client::Client;
 use wellspring_lb_client::config::Refreshed;
@@ -48,6 +49,9 @@ async fn order(
     Path(id): Path<u64>,
 ) -> Result<Json<Order>, (StatusCode, String)> {
     let stock = orders.client.get(format!("lb://inventory/stock/sku-{id}")).fetch().await;
-    let stock = stock.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
+    let stock = stock.map_err(|error| {
+        warn!(id, %error, "stock is not known");
+        (StatusCode::BAD_GATEWAY, error.to_string())
+    })?;
     Ok(Json(Order { id, greeting: orders.settings.get().greeting.clone(), stock }))
 }

@@ -9,7 +9,9 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
+use wellspring_telemetry::Counter;
 
 use super::framing::Guarded;
 use super::tls::Tls;
@@ -33,6 +35,7 @@ pub(super) struct Protocol {
     most_requests: Option<u32>,
     /// How plain connections are served without hyper, if at all.
     plain: Option<plain::Limits>,
+    refused: Counter,
 }
 
 impl Protocol {
@@ -59,7 +62,14 @@ impl Protocol {
             offers_h2: settings.http2.enabled != Some(false),
             most_requests: settings.netty.max_keep_alive_requests,
             plain: direct.then_some(plain::Limits { patience, longest_head: head }),
+            refused: Counter::default(),
         }
+    }
+
+    /// Counts connections that end before their first request.
+    pub(super) fn counting(mut self, refused: Counter) -> Self {
+        self.refused = refused;
+        self
     }
 
     pub(super) fn is_secure(&self) -> bool {
@@ -77,7 +87,7 @@ impl Protocol {
         stream.set_nodelay(true)?;
         if self.proxies.covers(peer.remote.ip()) {
             peer = tokio::select! {
-                told = tokio::time::timeout(self.patience, proxy_protocol::read(&mut stream, peer)) => told??,
+                told = tokio::time::timeout(self.patience, proxy_protocol::read(&mut stream, peer)) => self.counted(told)?,
                 () = draining.cancelled() => return Ok(()),
             };
         }
@@ -85,7 +95,7 @@ impl Protocol {
         let mut handler = Handler { front, caller: Caller { peer, certificate: None }, left };
         if let Some(tls) = &self.tls {
             let (stream, h2) = tokio::select! {
-                secured = tokio::time::timeout(self.patience, tls.accept(stream)) => secured??,
+                secured = tokio::time::timeout(self.patience, tls.accept(stream)) => self.counted(secured)?,
                 () = draining.cancelled() => return Ok(()),
             };
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
@@ -93,7 +103,7 @@ impl Protocol {
             return Box::pin(self.converse(stream, h2, handler, draining)).await;
         }
         let h2 = tokio::select! {
-            h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => h2?? && self.offers_h2,
+            h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => self.counted(h2)? && self.offers_h2,
             () = draining.cancelled() => return Ok(()),
         };
         let Some(limits) = self.plain.filter(|_| !h2) else {
@@ -105,6 +115,15 @@ impl Protocol {
                 Box::pin(self.http1(Guarded::after(read, stream), handler, draining)).await
             }
         }
+    }
+
+    /// What a step before the first request came to; a failure or silence is counted.
+    fn counted<T, E: Into<Failure>>(&self, step: Result<Result<T, E>, Elapsed>) -> Result<T, Failure> {
+        let step = step.map_err(Into::into).and_then(|step| step.map_err(Into::into));
+        if step.is_err() {
+            self.refused.increment();
+        }
+        step
     }
 
     async fn converse<S>(

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use wellspring_properties::Problem;
+use wellspring_telemetry::{Counter, Meters, names};
 
 pub(crate) use listen::bind;
 pub(crate) use proxy_protocol::Trusted;
@@ -50,6 +51,8 @@ pub(crate) struct Entrance {
     pub(crate) workers: Option<usize>,
     /// Whose word counts on where a connection comes from.
     pub(crate) proxies: Trusted,
+    /// Counts connections that end before their first request.
+    pub(crate) refused: Counter,
 }
 
 /// A listener that serves until it is drained.
@@ -71,10 +74,10 @@ impl Serving {
         settings: &Server,
         entrance: Entrance,
     ) -> io::Result<Self> {
-        let Entrance { tls, workers, proxies } = entrance;
+        let Entrance { tls, workers, proxies, refused } = entrance;
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let connections = TaskTracker::new();
-        let protocol = Protocol::new(settings, tls, proxies, workers.is_some());
+        let protocol = Protocol::new(settings, tls, proxies, workers.is_some()).counting(refused);
         let secure = protocol.is_secure();
         let served = Arc::new(Served {
             front,
@@ -93,6 +96,15 @@ impl Serving {
 
     pub(crate) fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Shows how many connections are open.
+    pub(crate) fn measure(&self, meters: &Meters) {
+        let connections = self.connections.clone();
+        // One of the tasks accepts.
+        let open =
+            move || u32::try_from(connections.len().saturating_sub(1)).map_or(f64::INFINITY, f64::from);
+        meters.gauge_fn(names::SERVER_CONNECTIONS, &[], open);
     }
 
     /// Stops accepting and waits for the requests in flight; the number of connections left when `grace` is over.

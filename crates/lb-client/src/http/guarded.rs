@@ -2,7 +2,7 @@
 
 use wellspring_resilience::circuit_breaker::Outcome;
 use wellspring_resilience::retry::Next;
-use wellspring_resilience::{Rejection, Verdict};
+use wellspring_resilience::{Nanos, Rejection, Verdict};
 
 use super::{CallError, RequestBuilder, Response};
 use crate::guard::Guard;
@@ -31,9 +31,9 @@ impl RequestBuilder {
     }
 
     async fn send_permitted(&self, guard: &Guard, service: Option<&str>) -> Result<Response, CallError> {
-        let Some(breaker) = &guard.breaker else { return self.send_limited(guard, service).await };
+        let Some(breaker) = &guard.breaker else { return self.send_limited(guard, service, None).await };
         let permit = breaker.acquire()?;
-        let outcome = self.send_limited(guard, service).await;
+        let outcome = self.send_limited(guard, service, Some(permit.since())).await;
         permit.end(match failure(&outcome) {
             None => Outcome::Success,
             Some(kinds) => {
@@ -48,9 +48,17 @@ impl RequestBuilder {
         outcome
     }
 
-    async fn send_limited(&self, guard: &Guard, service: Option<&str>) -> Result<Response, CallError> {
-        if let Some(limiter) = &guard.limiter {
-            limiter.acquire().await?;
+    /// `now` is the time, if it has just been read.
+    async fn send_limited(
+        &self,
+        guard: &Guard,
+        service: Option<&str>,
+        now: Option<Nanos>,
+    ) -> Result<Response, CallError> {
+        match (&guard.limiter, now) {
+            (Some(limiter), Some(now)) => limiter.acquire_at(now).await?,
+            (Some(limiter), None) => limiter.acquire().await?,
+            (None, _) => {}
         }
         match &guard.time {
             Some(time) => time.call_here(self.send_in_turn(guard, service)).await,

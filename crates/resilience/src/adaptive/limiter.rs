@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::config::AdaptiveConfig;
-use super::places::Places;
 use super::{Algorithm, Sample};
+use crate::places::Places;
 use crate::rejection::{Invalid, Rejection};
 
 /// How a call ended, as far as the limit is concerned.

@@ -7,7 +7,6 @@ mod config;
 mod gradient;
 mod layer;
 mod limiter;
-mod places;
 mod vegas;
 
 pub use aimd::Aimd;

@@ -1,17 +1,17 @@
 //! The breaker that is shared: a state machine behind a short lock, its listeners and its numbers.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-
-use parking_lot::RwLock;
 
 use super::config::CircuitBreakerConfig;
 use super::event::{Event, Events};
 use super::state::{IllegalTransition, Machine, Outcome, State};
 use crate::clock::{Clock, Nanos};
 use crate::interval::Interval;
+use crate::listeners::Listeners;
 use crate::rejection::{Invalid, Rejection};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -52,7 +52,7 @@ impl Metrics {
 /// States that are gone through in one look, each at its own moment.
 const MOST_OVERDUE: usize = 1_000;
 
-type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+type Listener = dyn Fn(&Event<'_>) + Send + Sync;
 
 struct Shared {
     name: Arc<str>,
@@ -60,8 +60,12 @@ struct Shared {
     machine: Mutex<Machine>,
     /// A copy of the state for readers that need no lock.
     state: AtomicU8,
+    /// Before this moment every call is refused, without a look at the machine; zero when one is needed.
+    shut_until: AtomicU64,
     refused: AtomicU64,
-    listeners: RwLock<Vec<Listener>>,
+    /// How many were refused before those that the present state shows.
+    refused_before: AtomicU64,
+    listeners: Listeners<Listener>,
 }
 
 /// A circuit breaker; clones share their state.
@@ -109,15 +113,19 @@ impl CircuitBreaker {
         clock: Clock,
         start: Nanos,
     ) -> Self {
-        let machine = Machine::new(config, interval, start, fastrand::f64());
+        let mut machine = Machine::new(config, interval, start, fastrand::f64);
+        // Nobody was refused before the first state.
+        machine.take_entry();
         Self {
             shared: Arc::new(Shared {
                 name: Arc::from(name),
                 clock,
                 state: AtomicU8::new(machine.state() as u8),
+                shut_until: AtomicU64::new(machine.shut_until().0),
                 machine: Mutex::new(machine),
                 refused: AtomicU64::new(0),
-                listeners: RwLock::new(Vec::new()),
+                refused_before: AtomicU64::new(0),
+                listeners: Listeners::new(),
             }),
         }
     }
@@ -146,16 +154,27 @@ impl CircuitBreaker {
     /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
     pub fn acquire_at(&self, now: Nanos) -> Result<(), Rejection> {
         // A closed breaker lets everything pass: nothing to write, so no lock.
-        if self.shared.state.load(Ordering::Acquire) == State::Closed as u8 {
+        let state = self.shared.state.load(Ordering::Acquire);
+        if state == State::Closed as u8 {
             return Ok(());
         }
-        let (permitted, state) = self
-            .change(now, |machine, events| (machine.acquire(now, fastrand::f64(), events), machine.state()));
-        if permitted {
-            return Ok(());
+        // Nor does an open one before its wait is over: it counts apart.
+        if now.0 < self.shared.shut_until.load(Ordering::Acquire) {
+            self.shared.refused.fetch_add(1, Ordering::Relaxed);
+            let forced = state == State::ForcedOpen as u8;
+            if !forced && !self.shared.listeners.is_empty() {
+                self.publish(std::iter::once(&Event::NotPermitted));
+            }
+            return Err(self.refusal(if forced { State::ForcedOpen } else { State::Open }));
         }
-        self.shared.refused.fetch_add(1, Ordering::Relaxed);
-        Err(Rejection::CallNotPermitted { name: Arc::clone(&self.shared.name), state: state.as_str() })
+        let (permitted, state) = self.change(now, |machine, events| {
+            let permitted = machine.acquire(now, fastrand::f64, events);
+            if !permitted {
+                self.shared.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            (permitted, machine.state())
+        });
+        if permitted { Ok(()) } else { Err(self.refusal(state)) }
     }
 
     /// Gives back a permission that was not used.
@@ -165,7 +184,7 @@ impl CircuitBreaker {
 
     /// Takes in how a call ended that took `duration` and ends at `now`.
     pub fn record_at(&self, outcome: Outcome<'_>, duration: Duration, now: Nanos) {
-        self.change(now, |machine, events| machine.record(outcome, duration, now, fastrand::f64(), events));
+        self.change(now, |machine, events| machine.record(outcome, duration, now, fastrand::f64, events));
     }
 
     /// Lets a state end that ends by itself; every other method does this too before it looks.
@@ -183,10 +202,20 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
-    pub fn acquire(&self) -> Result<Permit, Rejection> {
-        let now = self.now();
-        self.acquire_at(now)?;
-        Ok(Permit { breaker: self.clone(), since: now, used: false })
+    pub fn acquire(&self) -> Result<Permit<&Self>, Rejection> {
+        let since = self.now();
+        self.acquire_at(since)?;
+        Ok(Permit { breaker: self, since, used: false })
+    }
+
+    /// The same for a call that outlives this handle.
+    ///
+    /// # Errors
+    /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
+    pub fn acquire_owned(&self) -> Result<Permit<Self>, Rejection> {
+        let since = self.now();
+        self.acquire_at(since)?;
+        Ok(Permit { breaker: self.clone(), since, used: false })
     }
 
     /// Makes the call when the breaker permits it, and records how it ended: `failure` names an error that counts
@@ -242,7 +271,7 @@ impl CircuitBreaker {
                 failed: totals.failed,
                 slow: totals.slow,
                 slow_failed: totals.slow_failed,
-                not_permitted: machine.not_permitted(),
+                not_permitted: self.refused() - self.shared.refused_before.load(Ordering::Relaxed),
             }
         })
     }
@@ -258,7 +287,7 @@ impl CircuitBreaker {
     /// # Errors
     /// When the original has no such transition.
     pub fn transition_at(&self, to: State, now: Nanos) -> Result<(), IllegalTransition> {
-        self.change(now, |machine, events| machine.transition_by_hand(to, now, fastrand::f64(), events))
+        self.change(now, |machine, events| machine.transition_by_hand(to, now, fastrand::f64, events))
             .map_err(|from| self.illegal(from, to))
     }
 
@@ -284,12 +313,16 @@ impl CircuitBreaker {
 
     /// Begins anew: closed, nothing counted.
     pub fn reset_at(&self, now: Nanos) {
-        self.change(now, |machine, events| machine.reset(now, fastrand::f64(), events));
+        self.change(now, |machine, events| machine.reset(now, fastrand::f64, events));
     }
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
-        self.shared.listeners.write().push(Arc::new(listener));
+        self.shared.listeners.add(Arc::new(listener));
+    }
+
+    fn refusal(&self, state: State) -> Rejection {
+        Rejection::CallNotPermitted { name: Arc::clone(&self.shared.name), state: state.as_str() }
     }
 
     fn illegal(&self, from: State, to: State) -> IllegalTransition {
@@ -300,16 +333,21 @@ impl CircuitBreaker {
     fn change<'a, R>(&self, now: Nanos, operation: impl FnOnce(&mut Machine, &mut Events<'a>) -> R) -> R {
         // Allocates nothing unless a state ended by itself.
         let mut due = Vec::new();
-        let mut events = Events::default();
+        let mut events = Events::of_interest(!self.shared.listeners.is_empty());
         let result = {
             let mut machine = self.shared.machine.lock();
             while let Some(end) = machine.deadline().filter(|end| *end <= now) {
                 // When nobody looked for very long, the rest of the to and fro is left out.
                 let at = if due.len() < MOST_OVERDUE { end } else { now };
-                due.extend(machine.end_state(at, fastrand::f64()));
+                due.extend(machine.end_state(at, fastrand::f64));
+            }
+            if !due.is_empty() {
+                self.copy(&mut machine);
             }
             let result = operation(&mut machine, &mut events);
-            self.shared.state.store(machine.state() as u8, Ordering::Release);
+            if machine.has_entered() {
+                self.copy(&mut machine);
+            }
             result
         };
         if !due.is_empty() || !events.is_empty() {
@@ -318,12 +356,19 @@ impl CircuitBreaker {
         result
     }
 
+    /// Shows what readers without the lock go by. The state comes last: who sees it sees the rest.
+    #[cold]
+    fn copy(&self, machine: &mut Machine) {
+        if machine.take_entry() {
+            self.shared.refused_before.store(self.refused(), Ordering::Relaxed);
+        }
+        self.shared.shut_until.store(machine.shut_until().0, Ordering::Release);
+        self.shared.state.store(machine.state() as u8, Ordering::Release);
+    }
+
     fn publish<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>) {
-        let listeners = self.shared.listeners.read();
         for event in events {
-            for listener in listeners.iter() {
-                listener(event);
-            }
+            self.shared.listeners.each(|listener| listener(event));
         }
     }
 }
@@ -331,25 +376,32 @@ impl CircuitBreaker {
 /// Leave to make one call. Dropped unused it goes back to the breaker.
 #[derive(Debug)]
 #[must_use = "a permission that is dropped goes back to the breaker"]
-pub struct Permit {
-    breaker: CircuitBreaker,
+pub struct Permit<B: Borrow<CircuitBreaker> = CircuitBreaker> {
+    breaker: B,
     since: Nanos,
     used: bool,
 }
 
-impl Permit {
+impl<B: Borrow<CircuitBreaker>> Permit<B> {
+    /// When the permission was given: the time for what the call passes next, which then reads no clock of its own.
+    pub const fn since(&self) -> Nanos {
+        self.since
+    }
+
     /// The call ended; it took the time since the permission was given.
     pub fn end(mut self, outcome: Outcome<'_>) {
         self.used = true;
-        let now = self.breaker.now();
-        self.breaker.record_at(outcome, now.since(self.since), now);
+        let breaker = self.breaker.borrow();
+        let now = breaker.now();
+        breaker.record_at(outcome, now.since(self.since), now);
     }
 }
 
-impl Drop for Permit {
+impl<B: Borrow<CircuitBreaker>> Drop for Permit<B> {
     fn drop(&mut self) {
         if !self.used {
-            self.breaker.release_at(self.breaker.now());
+            let breaker = self.breaker.borrow();
+            breaker.release_at(breaker.now());
         }
     }
 }

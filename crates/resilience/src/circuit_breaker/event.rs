@@ -50,14 +50,23 @@ pub enum Event<'a> {
 }
 
 /// The events of one operation; there are never more than five, what was due before not counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events<'a> {
     list: [Option<Event<'a>>; 5],
     len: usize,
+    wanted: bool,
 }
 
 impl<'a> Events<'a> {
+    /// None yet; none ever when nobody listens.
+    pub(crate) const fn of_interest(wanted: bool) -> Self {
+        Self { list: [const { None }; 5], len: 0, wanted }
+    }
+
     pub(crate) fn push(&mut self, event: Event<'a>) {
+        if !self.wanted {
+            return;
+        }
         debug_assert!(self.len < self.list.len(), "one operation has at most five events");
         if let Some(slot) = self.list.get_mut(self.len) {
             *slot = Some(event);

@@ -76,7 +76,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let permit = match self.layer.breaker.acquire() {
+        let permit = match self.layer.breaker.acquire_owned() {
             Ok(permit) => permit,
             Err(rejection) => return Box::pin(std::future::ready(Err(rejection.into()))),
         };

@@ -87,6 +87,9 @@ pub enum Outcome<'a> {
     Ignored(&'a str),
 }
 
+/// Draws a number from 0 to 1, for the one transition that needs it.
+pub(crate) type Random = fn() -> f64;
+
 #[derive(Debug)]
 pub(crate) struct Machine {
     config: CircuitBreakerConfig,
@@ -95,7 +98,10 @@ pub(crate) struct Machine {
     window: Window,
     /// Calls before the rates of `window` are looked at.
     minimum: u32,
-    not_permitted: u64,
+    /// A state was entered since the copies for other threads were made.
+    entered: bool,
+    /// The refusals so far belong to a state that was left.
+    forgets: bool,
     /// Trial calls left; an ignored outcome gives one back, an ordinary end does not.
     trials: u32,
     /// When an open breaker lets the next call try.
@@ -109,14 +115,15 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(config: CircuitBreakerConfig, interval: Interval, now: Nanos, random: f64) -> Self {
+    pub(crate) fn new(config: CircuitBreakerConfig, interval: Interval, now: Nanos, random: Random) -> Self {
         let initial = config.initial_state;
         let mut machine = Self {
             interval,
             state: State::Closed,
             window: Window::Empty,
             minimum: 0,
-            not_permitted: 0,
+            entered: false,
+            forgets: false,
             trials: 0,
             open_until: now,
             openings: 0,
@@ -144,8 +151,24 @@ impl Machine {
         self.deadline
     }
 
-    pub(crate) const fn not_permitted(&self) -> u64 {
-        self.not_permitted
+    /// Before this moment no call passes, whatever happens; zero when that takes a closer look.
+    pub(crate) const fn shut_until(&self) -> Nanos {
+        match self.state {
+            State::Open => self.open_until,
+            State::ForcedOpen => Nanos(u64::MAX),
+            State::Closed | State::HalfOpen | State::Disabled | State::MetricsOnly => Nanos(0),
+        }
+    }
+
+    /// Whether a state was entered that nobody has asked about with `take_entry`.
+    pub(crate) const fn has_entered(&self) -> bool {
+        self.entered
+    }
+
+    /// Whether the states entered since the last question forget the refusals before them.
+    pub(crate) const fn take_entry(&mut self) -> bool {
+        self.entered = false;
+        std::mem::replace(&mut self.forgets, false)
     }
 
     /// Totals of the window that the state shows, and the calls its rates need.
@@ -154,7 +177,7 @@ impl Machine {
     }
 
     /// Lets the state end that ends by itself, at the moment at which it does.
-    pub(crate) fn end_state(&mut self, at: Nanos, random: f64) -> Option<Event<'static>> {
+    pub(crate) fn end_state(&mut self, at: Nanos, random: Random) -> Option<Event<'static>> {
         let from = self.state;
         let to = match (from, self.config.transition_to_state_after_wait_duration) {
             (State::HalfOpen, WaitedHalfOpen::Open) => State::Open,
@@ -165,7 +188,7 @@ impl Machine {
         (from != to).then_some(Event::StateTransition { from, to })
     }
 
-    pub(crate) fn acquire(&mut self, now: Nanos, random: f64, events: &mut Events<'_>) -> bool {
+    pub(crate) fn acquire(&mut self, now: Nanos, random: Random, events: &mut Events<'_>) -> bool {
         if self.state == State::Open && now > self.open_until {
             self.transition(State::HalfOpen, now, random, events);
         }
@@ -178,11 +201,8 @@ impl Machine {
             }
             State::HalfOpen => false,
         };
-        if !permitted {
-            self.not_permitted += 1;
-            if self.state.publishes_calls() {
-                events.push(Event::NotPermitted);
-            }
+        if !permitted && self.state.publishes_calls() {
+            events.push(Event::NotPermitted);
         }
         permitted
     }
@@ -200,7 +220,7 @@ impl Machine {
         outcome: Outcome<'a>,
         duration: Duration,
         now: Nanos,
-        random: f64,
+        random: Random,
         events: &mut Events<'a>,
     ) {
         let publishes = self.state.publishes_calls();
@@ -230,7 +250,7 @@ impl Machine {
         self.decide(totals, now, random, events);
     }
 
-    fn decide(&mut self, totals: Totals, now: Nanos, random: f64, events: &mut Events<'_>) {
+    fn decide(&mut self, totals: Totals, now: Nanos, random: Random, events: &mut Events<'_>) {
         if totals.calls < self.minimum {
             return;
         }
@@ -265,7 +285,7 @@ impl Machine {
         &mut self,
         to: State,
         now: Nanos,
-        random: f64,
+        random: Random,
         events: &mut Events<'_>,
     ) -> Result<(), State> {
         if !self.state.may_become(to) {
@@ -286,19 +306,19 @@ impl Machine {
             return Err(self.state);
         }
         let openings = self.openings;
-        self.transition(State::Open, now, 0.0, events);
+        self.transition(State::Open, now, || 0.0, events);
         self.openings = openings;
         self.open_until = until;
         self.arm_open();
         Ok(())
     }
 
-    pub(crate) fn reset(&mut self, now: Nanos, random: f64, events: &mut Events<'_>) {
+    pub(crate) fn reset(&mut self, now: Nanos, random: Random, events: &mut Events<'_>) {
         self.transition(State::Closed, now, random, events);
         events.push(Event::Reset);
     }
 
-    fn transition(&mut self, to: State, now: Nanos, random: f64, events: &mut Events<'_>) {
+    fn transition(&mut self, to: State, now: Nanos, random: Random, events: &mut Events<'_>) {
         let from = self.state;
         self.enter(to, now, random);
         if from != to {
@@ -328,12 +348,13 @@ impl Machine {
     }
 
     /// Every entry makes the state anew.
-    fn enter(&mut self, to: State, now: Nanos, random: f64) {
+    fn enter(&mut self, to: State, now: Nanos, random: Random) {
         let config = &self.config;
         // An open breaker goes on showing what opened it: the window and the refusals of the state before.
         if to != State::Open {
-            self.not_permitted = 0;
+            self.forgets = true;
         }
+        self.entered = true;
         self.deadline = None;
         (self.told_failure_rate, self.told_slow_rate) = (false, false);
         match to {
@@ -353,7 +374,7 @@ impl Machine {
             }
             State::Open => {
                 self.openings = self.openings.saturating_add(1);
-                self.open_until = now.plus(self.interval.wait(self.openings, random));
+                self.open_until = now.plus(self.interval.wait(self.openings, random()));
             }
             State::ForcedOpen => {
                 self.openings = self.openings.saturating_add(1);

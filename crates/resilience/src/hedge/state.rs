@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::config::HedgeConfig;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::listeners::Listeners;
 use crate::rejection::Invalid;
 
 /// Answer times that the wait is learnt from.
@@ -35,7 +36,7 @@ pub enum Event {
     BudgetSpent,
 }
 
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+type Listener = dyn Fn(&Event) + Send + Sync;
 
 struct Shared {
     name: Arc<str>,
@@ -43,7 +44,7 @@ struct Shared {
     clock: Clock,
     budget: Budget,
     times: Mutex<Times>,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: Listeners<Listener>,
 }
 
 /// The last answer times, and what follows from them.
@@ -79,7 +80,7 @@ impl Hedge {
             budget: Budget::new(config.budget_share, config.budget_per_second, Duration::from_secs(10)),
             config,
             times: Mutex::new(Times::default()),
-            listeners: RwLock::new(Vec::new()),
+            listeners: Listeners::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -176,13 +177,11 @@ impl Hedge {
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.shared.listeners.write().push(Arc::new(listener));
+        self.shared.listeners.add(Arc::new(listener));
     }
 
     fn publish(&self, event: Event) {
-        for listener in self.shared.listeners.read().iter() {
-            listener(&event);
-        }
+        self.shared.listeners.each(|listener| listener(&event));
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use super::config::RateLimiterConfig;
 use super::state::{Balance, Rule};
 use crate::clock::{Clock, Nanos, nanos};
+use crate::listeners::Listeners;
 use crate::rejection::{Invalid, Rejection};
 
 /// Something that happened in a rate limiter.
@@ -33,7 +34,7 @@ pub enum Event {
     },
 }
 
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+type Listener = dyn Fn(&Event) + Send + Sync;
 
 #[derive(Debug)]
 struct Inner {
@@ -48,7 +49,7 @@ struct Shared {
     clock: Clock,
     created: Nanos,
     inner: Mutex<Inner>,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: Listeners<Listener>,
     waiting: AtomicU32,
 }
 
@@ -91,12 +92,12 @@ impl RateLimiter {
                 clock,
                 created,
                 inner: Mutex::new(Inner {
-                    balance: Balance { cycle: 0, permissions: rule.limit },
+                    balance: Balance::new(rule),
                     rule,
                     timeout: nanos(config.timeout_duration),
                 }),
                 config,
-                listeners: RwLock::new(Vec::new()),
+                listeners: Listeners::new(),
                 waiting: AtomicU32::new(0),
             }),
         })
@@ -148,7 +149,15 @@ impl RateLimiter {
     /// # Errors
     /// At once, when the wait would be longer than that.
     pub async fn acquire(&self) -> Result<(), Rejection> {
-        let wait = self.reserve_at(1, self.shared.clock.now())?;
+        self.acquire_at(self.shared.clock.now()).await
+    }
+
+    /// The same at `now`, which somebody has read just before.
+    ///
+    /// # Errors
+    /// At once, when the wait would be longer than the time-out.
+    pub async fn acquire_at(&self, now: Nanos) -> Result<(), Rejection> {
+        let wait = self.reserve_at(1, now)?;
         if !wait.is_zero() {
             let _waiting = Waiting::begin(&self.shared.waiting);
             tokio::time::sleep(wait).await;
@@ -234,7 +243,7 @@ impl RateLimiter {
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.shared.listeners.write().push(Arc::new(listener));
+        self.shared.listeners.add(Arc::new(listener));
     }
 
     fn since_creation(&self, now: Nanos) -> u64 {
@@ -242,9 +251,7 @@ impl RateLimiter {
     }
 
     fn publish(&self, event: Event) {
-        for listener in self.shared.listeners.read().iter() {
-            listener(&event);
-        }
+        self.shared.listeners.each(|listener| listener(&event));
     }
 }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
-
 use super::config::RetryConfig;
 use crate::interval::Interval;
+use crate::listeners::Listeners;
 use crate::rejection::{Invalid, Rejection};
 use crate::verdict::{ErrorLists, Verdict};
 
@@ -67,10 +66,11 @@ struct Counters {
     failed_without_retry: AtomicU64,
     successful_with_retry: AtomicU64,
     failed_with_retry: AtomicU64,
-    total: AtomicU64,
+    /// Attempts that are counted by themselves, apart from the end of their call.
+    apart: AtomicU64,
 }
 
-type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+type Listener = dyn Fn(&Event<'_>) + Send + Sync;
 
 struct Shared {
     name: Arc<str>,
@@ -78,7 +78,7 @@ struct Shared {
     errors: ErrorLists,
     interval: Interval,
     counters: Counters,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: Listeners<Listener>,
 }
 
 /// A retry; clones share their numbers.
@@ -119,7 +119,7 @@ impl Retry {
                 interval,
                 config,
                 counters: Counters::default(),
-                listeners: RwLock::new(Vec::new()),
+                listeners: Listeners::new(),
             }),
         })
     }
@@ -147,18 +147,21 @@ impl Retry {
     pub fn metrics(&self) -> Metrics {
         let counters = &self.shared.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Metrics {
+        let mut metrics = Metrics {
             successful_without_retry: read(&counters.successful_without_retry),
             failed_without_retry: read(&counters.failed_without_retry),
             successful_with_retry: read(&counters.successful_with_retry),
             failed_with_retry: read(&counters.failed_with_retry),
-            total: read(&counters.total),
-        }
+            total: read(&counters.apart),
+        };
+        metrics.total += metrics.successful_without_retry + metrics.failed_without_retry;
+        metrics.total += metrics.successful_with_retry + metrics.failed_with_retry;
+        metrics
     }
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
-        self.shared.listeners.write().push(Arc::new(listener));
+        self.shared.listeners.add(Arc::new(listener));
     }
 
     /// Makes the call until it goes well or the attempts are used up, waiting in between.
@@ -196,17 +199,12 @@ impl Retry {
         }
     }
 
-    fn count(&self, counter: impl Fn(&Counters) -> Option<&AtomicU64>) {
-        self.shared.counters.total.fetch_add(1, Ordering::Relaxed);
-        if let Some(counter) = counter(&self.shared.counters) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+    fn count(&self, counter: impl Fn(&Counters) -> &AtomicU64) {
+        counter(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
     }
 
     fn publish(&self, event: &Event<'_>) {
-        for listener in self.shared.listeners.read().iter() {
-            listener(event);
-        }
+        self.shared.listeners.each(|listener| listener(event));
     }
 }
 
@@ -240,14 +238,14 @@ impl Attempts<'_> {
     pub fn error(&mut self, kinds: &[&str], random: f64) -> Next {
         let name = kinds.first().copied().unwrap_or("error");
         if self.retry.shared.errors.verdict(kinds) != Verdict::Failure {
-            self.retry.count(|counters| Some(&counters.failed_without_retry));
+            self.retry.count(|counters| &counters.failed_without_retry);
             self.retry.publish(&Event::IgnoredError { last: name });
             return Next::Stop;
         }
         self.ended += 1;
         self.last = Some(name.to_owned());
         if self.ended >= self.retry.shared.config.max_attempts {
-            self.retry.count(|counters| Some(&counters.failed_with_retry));
+            self.retry.count(|counters| &counters.failed_with_retry);
             self.retry.publish(&Event::Error { attempts: self.ended, last: name });
             return Next::Stop;
         }
@@ -261,15 +259,15 @@ impl Attempts<'_> {
             return self.again(random, None);
         }
         // The original counts the attempt, then the end of the call.
-        self.retry.count(|_| None);
-        self.retry.count(|counters| Some(&counters.failed_with_retry));
+        self.retry.count(|counters| &counters.apart);
+        self.retry.count(|counters| &counters.failed_with_retry);
         let last = self.last.as_deref().unwrap_or(MAX_RETRIES_EXCEEDED);
         self.retry.publish(&Event::Error { attempts: self.ended, last });
         if !self.retry.shared.config.fail_after_max_attempts {
             return Next::Stop;
         }
         // ... and then the error it makes of that as another attempt.
-        self.retry.count(|counters| Some(&counters.failed_with_retry));
+        self.retry.count(|counters| &counters.failed_with_retry);
         self.retry.publish(&Event::Error { attempts: self.ended + 1, last: MAX_RETRIES_EXCEEDED });
         let name = Arc::clone(&self.retry.shared.name);
         Next::Exceeded(Rejection::MaxRetriesExceeded { name, attempts: self.ended })
@@ -278,16 +276,16 @@ impl Attempts<'_> {
     /// The call went well.
     pub fn success(&mut self) {
         if self.ended == 0 {
-            self.retry.count(|counters| Some(&counters.successful_without_retry));
+            self.retry.count(|counters| &counters.successful_without_retry);
         } else {
-            self.retry.count(|counters| Some(&counters.successful_with_retry));
+            self.retry.count(|counters| &counters.successful_with_retry);
             self.retry.publish(&Event::Success { attempts: self.ended, last: self.last.as_deref() });
         }
     }
 
     fn again(&self, random: f64, last: Option<&str>) -> Next {
         let wait = self.retry.shared.interval.wait(self.ended, random);
-        self.retry.count(|_| None);
+        self.retry.count(|counters| &counters.apart);
         self.retry.publish(&Event::Retry { attempts: self.ended, last, wait });
         Next::After(wait)
     }

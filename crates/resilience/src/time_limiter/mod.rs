@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service};
 
+use crate::listeners::Listeners;
 use crate::rejection::Rejection;
 
 /// The settings of a time limiter; keys and defaults are those of Resilience4j.
@@ -49,12 +49,12 @@ pub enum Event {
     Timeout,
 }
 
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+type Listener = dyn Fn(&Event) + Send + Sync;
 
 struct Shared {
     name: Arc<str>,
     config: TimeLimiterConfig,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: Listeners<Listener>,
 }
 
 /// A time limiter; clones share their listeners.
@@ -73,9 +73,7 @@ impl TimeLimiter {
     /// A time limiter with these settings; none is refused.
     #[must_use]
     pub fn new(name: &str, config: TimeLimiterConfig) -> Self {
-        Self {
-            shared: Arc::new(Shared { name: Arc::from(name), config, listeners: RwLock::new(Vec::new()) }),
-        }
+        Self { shared: Arc::new(Shared { name: Arc::from(name), config, listeners: Listeners::new() }) }
     }
 
     /// The name it was made with.
@@ -140,13 +138,11 @@ impl TimeLimiter {
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.shared.listeners.write().push(Arc::new(listener));
+        self.shared.listeners.add(Arc::new(listener));
     }
 
     fn publish(&self, event: Event) {
-        for listener in self.shared.listeners.read().iter() {
-            listener(&event);
-        }
+        self.shared.listeners.each(|listener| listener(&event));
     }
 }
 

@@ -26,7 +26,9 @@ mod clock;
 mod duration;
 #[path = "../../src/interval.rs"]
 mod interval;
-#[path = "../../src/adaptive/places.rs"]
+#[path = "../../src/listeners.rs"]
+mod listeners;
+#[path = "../../src/places.rs"]
 mod places;
 #[path = "../../src/rejection.rs"]
 mod rejection;
@@ -166,16 +168,22 @@ fn a_refused_caller_takes_no_place_from_others() {
 fn a_bulkhead_that_shrinks_while_a_call_ends_has_its_new_size() {
     check_dfs(
         || {
-            let config = BulkheadConfig { max_concurrent_calls: 2, ..BulkheadConfig::default() };
-            let bulkhead = Bulkhead::new("b", config);
-            let (ends, stays) = (bulkhead.try_acquire().unwrap(), bulkhead.try_acquire().unwrap());
-            let operator = bulkhead.clone();
-            let other = thread::spawn(move || operator.change_max_concurrent_calls(1));
-            drop(ends);
-            other.join().unwrap();
-            assert_eq!(bulkhead.available(), 0);
-            drop(stays);
-            assert_eq!(bulkhead.available(), 1);
+            for max_wait_duration in [Duration::ZERO, Duration::from_secs(1)] {
+                let config = BulkheadConfig {
+                    max_concurrent_calls: 2,
+                    max_wait_duration,
+                    ..BulkheadConfig::default()
+                };
+                let bulkhead = Bulkhead::new("b", config);
+                let (ends, stays) = (bulkhead.try_acquire().unwrap(), bulkhead.try_acquire().unwrap());
+                let operator = bulkhead.clone();
+                let other = thread::spawn(move || operator.change_max_concurrent_calls(1));
+                drop(ends);
+                other.join().unwrap();
+                assert_eq!(bulkhead.available(), 0);
+                drop(stays);
+                assert_eq!(bulkhead.available(), 1);
+            }
         },
         None,
     );

@@ -104,7 +104,7 @@ impl Stack {
                 self.call(depth + 1)
             }
             "bulkhead" => {
-                let slot = self.bulkhead.as_ref().unwrap().try_acquire()?;
+                let slot = self.bulkhead.as_ref().unwrap().try_acquire_owned()?;
                 let result = self.call(depth + 1);
                 drop(slot);
                 result
@@ -160,7 +160,7 @@ impl Subject for Stack {
             "advance" => self.now = self.now.plus(Duration::from_millis(step["ms"].as_u64().unwrap())),
             "occupy" => {
                 for _ in 0..step["slots"].as_u64().unwrap() {
-                    self.held.push(self.bulkhead.as_ref().unwrap().try_acquire().unwrap());
+                    self.held.push(self.bulkhead.as_ref().unwrap().try_acquire_owned().unwrap());
                 }
             }
             "vacate" => {

@@ -128,7 +128,7 @@ impl Subject for Permits {
         for _ in 0..step["times"].as_u64().unwrap_or(1) {
             match step["op"].as_str().unwrap() {
                 "acquire" => {
-                    let slot = self.bulkhead.try_acquire();
+                    let slot = self.bulkhead.try_acquire_owned();
                     permitted.push(slot.is_ok());
                     self.held.extend(slot.ok());
                 }

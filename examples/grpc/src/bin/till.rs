@@ -1,0 +1,5 @@
+//! `till` as a program of its own.
+
+fn main() -> std::process::ExitCode {
+    grpc::till().main()
+}
