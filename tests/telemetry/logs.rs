@@ -43,8 +43,7 @@ fn lines_of_a_request_carry_its_trace_id_in_every_format() {
                 .arg("--eureka.instance.prefer-ip-address=true")
                 .arg("--eureka.instance.ip-address=127.0.0.1")
                 // Nobody listens there; that spans are exported at all makes the ids part of a line of text.
-                .arg("--management.zipkin.tracing.endpoint=http://127.0.0.1:9/api/v2/spans")
-                .arg("--logging.level.wellspring.gateway=debug");
+                .arg("--management.zipkin.tracing.endpoint=http://127.0.0.1:9/api/v2/spans");
             if format == "text" {
                 launch
             } else {
@@ -83,7 +82,7 @@ fn lines_of_a_request_carry_its_trace_id_in_every_format() {
         });
         let mut before = None;
         poll::until(&format!("{format}: the gateway's line"), SOON, || {
-            before = of(&gateway, "exchange refused");
+            before = of(&gateway, "exchange failed");
             before.is_some()
         });
         let (behind, before) = (behind.unwrap(), before.unwrap());

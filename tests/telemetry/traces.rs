@@ -58,7 +58,6 @@ struct Traced {
     sink: Sink,
     _registry: Daemon,
     gateway: Daemon,
-    bff: Daemon,
     _services: [Daemon; 2],
     greeter: Daemon,
 }

@@ -6,6 +6,7 @@ mod till;
 #[allow(
     clippy::all,
     clippy::pedantic,
+    clippy::restriction,
     missing_debug_implementations,
     unreachable_pub,
     reason = "made by tonic"
