@@ -92,8 +92,15 @@ fn configuration(view: &View<'_>) {
         "config?view=diff&application=orders&from=main~1&to=main",
         &["1 keys differ", "Hello from the config server", "A second one", "changed"],
     );
-    // Both services fetched before that commit.
-    view.page("drift?state=behind", &["Behind", "orders"]);
+    // The service fetched before that commit; who asks from this machine is taken for the other one.
+    view.page("drift?state=behind", &["Behind", "inventory"]);
+    let button = "[...document.querySelectorAll('button')].find(one => one.innerText.startsWith('Select those behind'))";
+    view.until("those behind can be chosen", &format!("{button}?.disabled === false"));
+    view.browser.value(&format!("{button}.click()"));
+    view.act("POST /api/v1/config/refresh", "", &because("the second greeting"), "1 of 1 have fetched again");
+    view.browser.click("dialog button.main");
+    poll::until("nobody is behind", SOON, || platform.api("/config/drift")["behind"] == 0);
+    view.page("config", &["Encrypt"]);
     view.act("POST /api/v1/config/encrypt", "", &[("value", "s3cret")], "{cipher}");
     view.browser.click("dialog button.main");
 }

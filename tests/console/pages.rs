@@ -191,7 +191,7 @@ fn traffic(view: &View<'_>) {
         ],
     );
     view.picture("lab");
-    view.page("topology", &["gateway", "pay", "rps", "Calls"]);
+    view.page("topology", &["gateway", "127.0.0.1", "rps", "Calls", "OPEN"]);
     view.picture("topology");
 }
 

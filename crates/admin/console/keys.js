@@ -46,5 +46,5 @@ function List() {
   const lines = [["/", t("keys.search")], ["f", t("keys.filter")], ...Object.entries(KEYS).map(([key, page]) => [`g ${key}`, t(`page.${page}`)]), ["?", t("keys")], ["Esc", t("keys.close")]];
   return html`<dialog ref=${ref} aria-labelledby="keys-title" onClose=${() => { help.value = false; }}><h2 id="keys-title">${t("keys")}</h2>
     <dl class="keys">${lines.map(([key, meaning]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${meaning}</dd></div>`)}</dl>
-    <div class="acts"><button type="button" class="main" autofocus onClick=${() => ref.current.close()}>${t("close")}</button></div></dialog>`;
+    <div class="acts"><button type="button" class="main" onClick=${() => ref.current.close()}>${t("close")}</button></div></dialog>`;
 }

@@ -28,8 +28,8 @@ export function Login() {
   return html`<main class="door" id="main"><img src="console/icon.svg" alt="" width="44" height="44" /><h1>${key ? t("login.first") : t("login")}</h1>
     <p class="sub">${key ? t("login.first.text") : t("login.text")}</p>
     <form onSubmit=${enter} data-write="POST /api/v1/session">
-      ${way === "token" && !key ? html`<${Field} field=${{ name: "token", label: t("login.token"), type: "password", autocomplete: "off" }} value=${values.token} change=${put("token")} first />`
-    : html`<${Field} field=${{ name: "name", label: t("login.name"), autocomplete: "username" }} value=${values.name} change=${put("name")} first /><${Field} field=${{ name: "password", label: t("login.password"), type: "password", autocomplete: key ? "new-password" : "current-password", help: key ? t("login.password.help") : undefined }} value=${values.password} change=${put("password")} />`}
+      ${way === "token" && !key ? html`<${Field} field=${{ name: "token", label: t("login.token"), type: "password", autocomplete: "off" }} value=${values.token} change=${put("token")} />`
+    : html`<${Field} field=${{ name: "name", label: t("login.name"), autocomplete: "username" }} value=${values.name} change=${put("name")} /><${Field} field=${{ name: "password", label: t("login.password"), type: "password", autocomplete: key ? "new-password" : "current-password", help: key ? t("login.password.help") : undefined }} value=${values.password} change=${put("password")} />`}
       <${Failure} error=${error} what=${t("login.refused")} />
       <div class="acts">${key ? null : html`<button type="button" class="quiet" onClick=${() => choose(way === "token" ? "password" : "token")}>${way === "token" ? t("login.with.password") : t("login.with.token")}</button>`}<button type="submit" class="main">${key ? t("login.first.do") : t("login.do")}</button></div></form>
     <p class="same"><span>${t("same")}</span> <code>wellspring login</code></p></main>`;

@@ -132,7 +132,7 @@ const meant = (service) => service.up > 0 && service.instances.every((one) => on
 
 /** Everything, the worst and the oldest first. Parts that are not there say nothing; what is known in detail is said in detail. */
 export function gather({ overview, services, repositories, drift, routes, resilience, cluster, bus }) {
-  const known = { service: services, commit: repositories, repository: repositories, configuration: drift, peer: cluster, "self-preservation": cluster };
+  const known = { service: services, routes, breaker: resilience, commit: repositories, repository: repositories, configuration: drift, peer: cluster, "self-preservation": cluster };
   const found = [
     ...(overview?.problems ?? []).filter((one) => !known[one.component.split(" ")[0]]).map(ofDaemon),
     ...(services?.items ?? []).filter((one) => !meant(one)).map(ofService),

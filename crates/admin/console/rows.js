@@ -26,7 +26,7 @@ export function Rows({ label, columns, items, row, id, height = 34, empty }) {
   if (!items.length) return html`<p class="empty">${empty ?? t("nothing")}</p>`;
   const [start, end] = long ? [Math.min(from, Math.max(0, items.length - 20)), Math.min(items.length, until)] : [0, items.length];
   const gap = (rows) => (rows > 0 ? html`<tr class="gap" aria-hidden="true"><td colspan=${columns.length} style=${`height:${rows * height}px`}></td></tr>` : null);
-  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table class=${long ? "fixed" : ""} aria-rowcount=${items.length + 1}><caption class="away">${label}</caption>
+  return html`<div class="scroll" role="group" aria-label=${label} tabindex="0"><table class=${long ? "fixed" : ""} aria-rowcount=${items.length + 1}><caption class="away">${label}</caption>
     <thead><tr aria-rowindex="1">${columns.map(([title, kind]) => html`<th scope="col" class=${kind ?? ""} key=${title}>${title}</th>`)}</tr></thead>
     <tbody ref=${ref}>${gap(start)}${items.slice(start, end).map((item, at) => html`<tr key=${id(item)} aria-rowindex=${start + at + 2} class="row">${row(item)}</tr>`)}${gap(items.length - end)}</tbody></table></div>`;
 }

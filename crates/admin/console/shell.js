@@ -24,7 +24,7 @@ export function Shell() {
   if (!who || (path[0] ?? "").startsWith("key=")) return html`<${Login} /><${Done} />`;
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>${t("skip")}</a>
     <header class="top"><button type="button" class="quiet menu" aria-expanded=${String(menu)} aria-controls="menu" onClick=${() => open(!menu)}>${t("menu")}</button>
-      <a class="brand" href="#/"><img src="console/icon.svg" alt="" width="22" height="22" /><span>Wellspring</span></a>
+      <a class="brand" href="#/" aria-label="Wellspring"><img src="console/icon.svg" alt="" width="22" height="22" /><span>Wellspring</span></a>
       <${Search} /><${Tools} who=${who} /></header>
     <nav id="menu" class=${menu ? "open" : ""} aria-label=${t("menu")}>${GROUPS.map(([group, names]) => html`<div key=${group}><h2>${t(`group.${group}`)}</h2><ul>${names.map((one) => html`<li key=${one}>
       <a href=${address(one)} aria-current=${under(name) === one ? "page" : undefined}><span>${t(`page.${one}`)}</span><kbd aria-hidden="true">g ${Object.keys(KEYS).find((key) => KEYS[key] === one)}</kbd></a></li>`)}</ul></div>`)}</nav>

@@ -81,7 +81,7 @@ export function Facts({ items }) {
 /** A table that may be wider than the screen. `columns`: `[title, class]`. */
 export function Table({ label, columns, rows, empty }) {
   if (!rows.length) return html`<p class="empty">${empty ?? t("nothing")}</p>`;
-  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table><caption class="away">${label}</caption>
+  return html`<div class="scroll" role="group" aria-label=${label} tabindex="0"><table><caption class="away">${label}</caption>
     <thead><tr>${columns.map(([title, kind]) => html`<th scope="col" class=${kind ?? ""} key=${title}>${title}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
@@ -102,7 +102,7 @@ export function Choice({ name, label, options }) {
 
 export function Failure({ error, what }) {
   if (!error) return null;
-  return html`<div class="red bad" role="alert"><h3><${State} status="failed" text=${what ?? t("failed")} /></h3><p>${error.message}</p>
+  return html`<div class="red bad" role="alert"><h2><${State} status="failed" text=${what ?? t("failed")} /></h2><p>${error.message}</p>
     <dl class="facts">${error.hint ? html`<div><dt>${t("red.todo")}</dt><dd>${error.hint}</dd></div>` : null}
     ${error.where ? html`<div><dt>${t("red.where")}</dt><dd><code>${error.where}</code></dd></div>` : null}
     ${error.code?.startsWith("WS-") ? html`<div><dt>${t("red.command")}</dt><dd><code>wellspring explain ${error.code}</code> <${Copy} text=${`wellspring explain ${error.code}`} /></dd></div>` : null}</dl></div>`;
@@ -119,8 +119,8 @@ export function Loaded({ from, need, children }) {
 }
 
 /** Something that is not as it should be: what it means, since when, who is affected, what to do, and the command. */
-export function Red({ level = "bad", title, what, means, since, affects, todo, command, page, link }) {
-  return html`<article class=${`red ${level}`}><h3><${State} status=${level} kind=${level} text=${title} /></h3>${what ? html`<p class="what">${what}</p>` : null}
+export function Red({ level = "bad", heading = "h2", title, what, means, since, affects, todo, command, page, link }) {
+  return html`<article class=${`red ${level}`}><${heading}><${State} status=${level} kind=${level} text=${title} /><//>${what ? html`<p class="what">${what}</p>` : null}
     <dl class="facts"><div><dt>${t("red.means")}</dt><dd>${means}</dd></div>
       <div><dt>${t("red.since")}</dt><dd>${since ? html`<${Moment} at=${since} /> (<${Ago} at=${since} />)` : t("unknown")}</dd></div>
       <div><dt>${t("red.affects")}</dt><dd>${affects}</dd></div><div><dt>${t("red.todo")}</dt><dd>${todo}${page ? html` <a href=${page}>${link ?? t("red.open")}</a>` : null}</dd></div>

@@ -56,7 +56,7 @@ function Dialog({ write, at, query, fields, body, command, title, about, danger,
   return html`<dialog ref=${ref} onClose=${close} aria-labelledby="write-title"><form method="dialog" onSubmit=${submit} data-write=${write}>
     <h2 id="write-title">${title}</h2>${about ? html`<p class="sub">${about}</p>` : null}
     ${answer ? html`<div class="answer" role="status">${show(answer)}</div><div class="acts"><button type="button" class="main" onClick=${() => ref.current.close()}>${t("close")}</button></div>` : html`
-    ${asked.map((field, n) => html`<${Field} key=${field.name} field=${field} first=${n === 0} value=${values[field.name]} change=${(one) => set((all) => ({ ...all, [field.name]: one }))} />`)}
+    ${asked.map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]} change=${(one) => set((all) => ({ ...all, [field.name]: one }))} />`)}
     <${Failure} error=${error} what=${t("write.refused")} />
     <p class="same in"><span>${t("same")}</span> <code>${command(values)}</code> <${Copy} text=${command(values)} /></p>
     <div class="acts"><button type="button" class="quiet" onClick=${() => ref.current.close()}>${t("cancel")}</button>
@@ -72,9 +72,9 @@ function value(field, text) {
   return typeof text === "string" && field.type !== "area" && field.type !== "password" ? text.trim() : text;
 }
 
-export function Field({ field, value: now, change, first }) {
+export function Field({ field, value: now, change }) {
   const id = `field-${field.name}`;
-  const common = { id, name: field.name, required: !field.optional, autofocus: first, "aria-describedby": field.help ? `${id}-help` : undefined };
+  const common = { id, name: field.name, required: !field.optional, "aria-describedby": field.help ? `${id}-help` : undefined };
   const input = field.type === "select"
     ? html`<select ...${common} value=${now} onChange=${(e) => change(e.currentTarget.value)}>${field.options.map(([one, text]) => html`<option value=${one} key=${one} selected=${one === now}>${text}</option>`)}</select>`
     : field.type === "area"

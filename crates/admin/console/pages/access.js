@@ -10,6 +10,7 @@ import { Write } from "../write.js";
 
 const ROLES = ["viewer", "operator", "admin"];
 const because = ({ reason }) => ` --reason ${word(reason || "…")}`;
+const within = ({ applications }) => patterns(applications ?? "").map((one) => ` --application ${word(one)}`).join("");
 const patterns = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 export default function Access() {
@@ -32,10 +33,10 @@ const common = () => [{ name: "name", label: t("login.name") }, { name: "role", 
 function Add({ kind, reload }) {
   if (kind === "users") {
     return html`<${Write} write="POST /api/v1/access/users" role="admin" label=${t("access.user.add")} title=${t("access.user.add")} about=${t("access.user.about")} fields=${[...common(), { name: "password", label: t("login.password"), type: "password", autocomplete: "new-password", help: t("login.password.help") }]}
-      body=${(v) => ({ name: v.name.trim(), role: v.role, applications: patterns(v.applications), password: v.password })} command=${(v) => `wellspring user add ${word(v.name || "NAME")} --role ${v.role}${because(v)}`} said=${(_, v) => { reload?.(); return t("access.user.added", { name: v.name }); }} />`;
+      body=${(v) => ({ name: v.name.trim(), role: v.role, applications: patterns(v.applications), password: v.password })} command=${(v) => `wellspring user add ${word(v.name || "NAME")} --role ${v.role}${within(v)}${because(v)}`} said=${(_, v) => { reload?.(); return t("access.user.added", { name: v.name }); }} />`;
   }
   return html`<${Write} write="POST /api/v1/access/tokens" role="admin" label=${t("access.token.add")} title=${t("access.token.add")} about=${t("access.token.about")} fields=${[...common(), { name: "days", label: t("access.days"), type: "number", min: 1, optional: true, help: t("access.days.help") }]}
-    body=${(v) => ({ name: v.name.trim(), role: v.role, applications: patterns(v.applications), days: v.days ? Number(v.days) : undefined })} command=${(v) => `wellspring token add ${word(v.name || "NAME")} --role ${v.role}${because(v)}`} said=${(_, v) => { reload?.(); return t("access.token.added", { name: v.name }); }}
+    body=${(v) => ({ name: v.name.trim(), role: v.role, applications: patterns(v.applications), days: v.days ? Number(v.days) : undefined })} command=${(v) => `wellspring token add ${word(v.name || "NAME")} --role ${v.role}${within(v)}${v.days ? ` --days ${v.days}` : ""}${because(v)}`} said=${(_, v) => { reload?.(); return t("access.token.added", { name: v.name }); }}
     show=${(got) => html`<p>${t("access.token.once")}</p><pre class="code" tabindex="0" data-secret>${got.token}</pre><${Copy} text=${got.token} />`} />`;
 }
 

@@ -15,7 +15,7 @@ export default function Cluster() {
     <${Loaded} from=${data} need="registry">${(all) => html`<${Stand} all=${all} />`}<//><//>`;
 }
 
-const Resync = ({ peer }) => html`<${Write} write="POST /api/v1/cluster/resync" label=${t("cluster.resync")} title=${peer ? t("cluster.resync.one", { peer }) : t("cluster.resync.all")} about=${t("cluster.resync.about")} body=${() => (peer ? { peer } : {})} command=${(v) => `wellspring cluster resync${peer ? ` --peer ${word(peer)}` : ""}${because(v)}`} said=${() => t("cluster.resynced")} />`;
+const Resync = ({ peer }) => html`<${Write} write="POST /api/v1/cluster/resync" label=${t("cluster.resync")} title=${peer ? t("cluster.resync.one", { peer }) : t("cluster.resync.all")} about=${t("cluster.resync.about")} body=${() => (peer ? { peer } : {})} command=${(v) => `wellspring cluster resync${peer ? ` ${word(peer)}` : ""}${because(v)}`} said=${() => t("cluster.resynced")} />`;
 
 function Stand({ all }) {
   const kept = all.selfPreservation ?? {};

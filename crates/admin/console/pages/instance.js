@@ -68,7 +68,7 @@ function Actuator({ name, id }) {
 }
 
 const refresh = (name, id) => html`<${Write} write="POST /api/v1/services/{name}/instances/{id}/actuator/refresh" at=${{ name, id }} label=${t("refresh")} title=${t("refresh.title", { id })} about=${t("refresh.about")}
-  command=${(v) => `wellspring instances refresh ${word(name)} ${word(id)} --reason ${word(v.reason || "…")}`} said=${(got) => t("refresh.done", { keys: Array.isArray(got?.changed) ? got.changed.join(", ") || t("none") : "" })} />`;
+  command=${(v) => `wellspring instances refresh ${word(name)} ${word(id)} --reason ${word(v.reason || "…")}`} said=${(got) => t("refresh.done", { keys: Array.isArray(got?.body) ? got.body.join(", ") || t("none") : "–" })} />`;
 
 function Panel({ panel, name, id }) {
   const data = useData(path(`/services/{name}/instances/{id}/actuator/${panel}`, { name, id }));

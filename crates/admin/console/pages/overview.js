@@ -53,7 +53,7 @@ function Stand(all) {
       ${resilience ? html`<${Figure} label=${t("overview.breakers")} value=${`${open}/${resilience.breakers.length}`} kind=${open ? "bad" : ""} note=${t("overview.breakers.note")} href="#/resilience" />` : null}
       ${drift ? html`<${Figure} label=${t("overview.drift")} value=${drift.behind} kind=${drift.behind ? "warn" : ""} note=${t("overview.drift.note", { n: drift.current })} href="#/drift" />` : null}
     </div>
-    ${problems.length ? html`<section aria-labelledby="problems" class="reds two"><h2 class="h2" id="problems">${t("overview.problems", { n: problems.length })}</h2>${problems.map(({ key, ...one }) => html`<${Red} key=${key} ...${one} />`)}</section>` : null}
+    ${problems.length ? html`<section aria-labelledby="problems" class="reds two"><h2 class="h2" id="problems">${t("overview.problems", { n: problems.length })}</h2>${problems.map(({ key, ...one }) => html`<${Red} key=${key} heading="h3" ...${one} />`)}</section>` : null}
     <div class="grid"><${Card} title=${t("overview.daemons")} id="daemons"><${Table} label=${t("overview.daemons")} columns=${[[t("daemon")], [t("state")], [t("address"), "wide"], [t("overview.components")]]}
       rows=${daemons.map((one) => html`<tr key=${one.name}><td><strong>${one.name}</strong></td><td><${State} status=${one.status} /></td><td class="mono wide">${one.address}</td><td><${Parts} of=${one.components} /></td></tr>`)} /><//>
     <${Card} title=${t("overview.events")} id="events" acts=${html`<a href=${to(["timeline"])}>${t("overview.events.all")}</a>`}><${Events} items=${events} /><//></div>`;

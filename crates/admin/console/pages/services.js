@@ -20,7 +20,7 @@ export default function Services() {
   const { query } = useCell(here);
   const [q, view, state] = ["q", "view", "state"].map((name) => query.get(name) ?? "");
   const data = useData("/services", { topics: ["registry", "health"], every: 15000, read: all });
-  return html`<${Page} title=${t("page.services")} same=${`wellspring services${q ? ` --q ${word(q)}` : ""}`}>
+  return html`<${Page} title=${t("page.services")} same=${`wellspring ${view === "instances" ? "instances" : `services${q ? ` ${word(q)}` : ""}`}`}>
     <div class="bar"><${Filter} label=${t("services.filter")} /><${Choice} name="view" label=${t("services.view")} options=${[["services", t("services.by.service")], ["instances", t("services.by.instance")]]} />
       <${Choice} name="state" label=${t("state")} options=${[["", t("all")], ["ill", t("services.ill")]]} /></div>
     <${Loaded} from=${data} need="registry">${({ items }) => (view === "instances" ? html`<${Instances} items=${items} q=${q.toLowerCase()} ill=${state === "ill"} />` : html`<${ByName} items=${items} q=${q.toLowerCase()} ill=${state === "ill"} />`)}<//><//>`;
