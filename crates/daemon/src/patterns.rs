@@ -121,7 +121,7 @@ impl Patterns {
         let hand = watched.as_ref().and_then(|watched| watched.by_hand.lock().clone());
         let hand = hand.filter(|hand| hand.state == state);
         let rate = |rate: f32| (rate >= 0.0).then(|| f64::from(rate));
-        let probe = breaker.deadline().filter(|_| state == State::Open);
+        let probe = breaker.next_probe();
         resilience::Breaker {
             daemon: self.0.daemon.clone(),
             name: breaker.name().to_owned(),

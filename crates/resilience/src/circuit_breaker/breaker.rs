@@ -198,6 +198,12 @@ impl CircuitBreaker {
         self.shared.machine.lock().deadline()
     }
 
+    /// When an open breaker lets calls through again to see whether they go well; `None` in other states.
+    #[must_use]
+    pub fn next_probe(&self) -> Option<Nanos> {
+        self.shared.machine.lock().next_probe()
+    }
+
     /// Asks for a permission that records the outcome, and is given back when it is dropped unused.
     ///
     /// # Errors

@@ -295,6 +295,11 @@ impl Machine {
         Ok(())
     }
 
+    /// When an open breaker lets calls through again; `None` in other states.
+    pub(crate) fn next_probe(&self) -> Option<Nanos> {
+        (self.state == State::Open).then_some(self.open_until)
+    }
+
     /// Opens for a given time, which does not count as one of the openings in a row.
     pub(crate) fn open_until(
         &mut self,
