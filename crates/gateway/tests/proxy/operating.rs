@@ -166,11 +166,9 @@ async fn a_trace_names_the_line_of_the_condition_and_of_each_filter() {
     // One line of the admin listener stands above.
     assert!(posts["place"].as_str().unwrap().contains("application.yml:7:"), "{posts}");
     assert_eq!(posts["conditions"].as_array().unwrap().len(), 2);
-    let strip = &trace["filters"][0];
-    assert_eq!(
-        (&strip["name"], &strip["changes"]),
-        (&json!("StripPrefix"), &json!(["path /a/b?c=d → /b?c=d"]))
-    );
+    let filters = trace["filters"].as_array().unwrap();
+    let strip = filters.iter().find(|filter| filter["name"] == "StripPrefix").unwrap();
+    assert_eq!(strip["changes"], json!(["path /a/b?c=d → /b?c=d"]));
     assert!(strip["place"].as_str().unwrap().contains("application.yml:12:"), "{strip}");
     assert_eq!(trace["target"], upstream.url("/b?c=d"));
     assert_eq!(trace["sent"]["headers"]["x-a"], json!(["b"]));

@@ -3,6 +3,7 @@
 //! Exit status: 0 fine, 1 the daemon did not do it, 2 wrong use, 3 somebody stayed silent.
 
 mod board;
+mod place;
 mod show;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,8 +16,9 @@ use serde_json::{Value, json};
 use wellspring_properties::value;
 
 use board::Board;
+use place::Place;
 
-use crate::server::{Exit, Failed, Form};
+use crate::server::{Consent, Exit, Failed, Server};
 
 /// Somebody stayed silent.
 const SILENT: u8 = 3;
@@ -49,6 +51,8 @@ pub(crate) enum Verb {
         #[arg(long, requires = "wait")]
         all: bool,
         #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
         to: To,
     },
     /// Shows events and acks as they pass by, until it is interrupted.
@@ -73,6 +77,8 @@ pub(crate) enum Verb {
         #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
         limit: usize,
         #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
         to: To,
     },
 }
@@ -80,11 +86,21 @@ pub(crate) enum Verb {
 /// Which daemon, and how to answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct To {
-    /// The bus daemon; a user may stand in it: http://name:password@host:8889
-    #[arg(long, value_name = "URL", default_value = "http://localhost:8889")]
-    url: String,
+    /// A bus daemon whose actuator is asked in place of the admin API; a user may stand in it:
+    /// http://name:password@host:8889
+    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "context"])]
+    url: Option<String>,
     #[command(flatten)]
-    form: Form,
+    server: Server,
+}
+
+impl To {
+    fn place(&self) -> Result<Place, Failed> {
+        Ok(match &self.url {
+            Some(url) => Place::Daemon(Board::of(url)?),
+            None => Place::Platform(Box::new(self.server.open()?)),
+        })
+    }
 }
 
 /// What is sent.
@@ -107,45 +123,44 @@ pub(crate) fn run(verb: Verb) -> ExitCode {
 
 async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Failed> {
     match verb {
-        Verb::Send { kind, values, destination, wait, timeout, all, to } => {
+        Verb::Send { kind, values, destination, wait, timeout, all, consent, to } => {
             if (kind == Kind::Env) == values.is_empty() {
                 return Err(Failed::usage("env takes NAME=VALUE, refresh takes nothing"));
             }
-            let board = Board::of(&to.url)?;
-            let kind = if kind == Kind::Env { "env" } else { "refresh" };
-            let values: serde_json::Map<String, Value> =
-                values.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let mut entry =
-                board.send(&json!({"type": kind, "destination": destination, "values": values})).await?;
+            let board = to.place()?;
+            let mut entry = board.send(&destination, &values, &consent).await?;
             if wait {
                 entry = awaited(&board, entry, timeout, all).await?;
             }
-            show::entry(to.form.output, &entry, out)?;
+            show::entry(to.server.output(), &entry, out)?;
             let missing = silent(&entry) || (all && unheard(&entry));
             Ok(if wait && missing { ExitCode::from(SILENT) } else { ExitCode::SUCCESS })
         }
         Verb::Watch { no_acks, limit, to } => {
-            watch(&Board::of(&to.url)?, &to, !no_acks, limit, out).await?;
+            match &to.url {
+                Some(url) => watch(&Board::of(url)?, &to, !no_acks, limit, out).await?,
+                None => follow(&to, !no_acks, limit, out).await?,
+            }
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Acks { id: Some(id), resend, limit: _, to } => {
-            let board = Board::of(&to.url)?;
+        Verb::Acks { id: Some(id), resend, limit: _, consent, to } => {
+            let board = to.place()?;
             if resend {
-                show::document(to.form.output, &board.resend(&id).await?, out)?;
+                show::document(to.server.output(), &board.resend(&id, &consent).await?, out)?;
             } else {
-                show::entry(to.form.output, &board.entry(&id).await?, out)?;
+                show::entry(to.server.output(), &board.entry(&id).await?, out)?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Acks { id: None, limit, to, .. } => {
-            show::listing(to.form.output, &Board::of(&to.url)?.listing(limit).await?, out)?;
+            show::listing(to.server.output(), &to.place()?.listing(limit).await?, out)?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 /// Looks at the board until nobody is missing or the time is over.
-async fn awaited(board: &Board, mut entry: Value, timeout: Duration, all: bool) -> Result<Value, Failed> {
+async fn awaited(board: &Place, mut entry: Value, timeout: Duration, all: bool) -> Result<Value, Failed> {
     let began = tokio::time::Instant::now();
     let Some(id) = show::field(&entry, "id").as_str().map(str::to_owned) else { return Ok(entry) };
     loop {
@@ -176,14 +191,39 @@ async fn watch(
 ) -> Result<(), Failed> {
     let mut events = std::pin::pin!(board.follow(acks).await?);
     if io::stdout().is_terminal() {
-        to.form.say(&format!("watching {}; Ctrl-C ends", board.shown()));
+        to.server.form.say(&format!("watching {}; Ctrl-C ends", board.shown()));
     }
     let mut left = limit.unwrap_or(usize::MAX);
     while left > 0 {
         let Some(event) = events.next().await else {
             return Err(Failed::new(Exit::Unreachable, format!("{} ended the stream", board.shown())));
         };
-        show::passing(to.form.output, &event, out)?;
+        show::passing(to.server.output(), &event, out)?;
+        out.flush()?;
+        left -= 1;
+    }
+    Ok(())
+}
+
+/// As the event log of the platform has it.
+async fn follow(
+    to: &To,
+    acks: bool,
+    limit: Option<usize>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    let platform = to.server.open()?;
+    let mut events = platform.follow(&["stream"], &[("topics", Some("bus"))], None).await?;
+    if io::stdout().is_terminal() {
+        to.server.form.say(&format!("watching {}; Ctrl-C ends", platform.shown()));
+    }
+    let mut left = limit.unwrap_or(usize::MAX);
+    while left > 0 {
+        let Some((_, _, event)) = events.next().await? else { return Ok(()) };
+        if show::field(&event, "topic") != "bus" || (!acks && show::field(&event, "kind") == "acked") {
+            continue;
+        }
+        show::logged(to.server.output(), &event, out)?;
         out.flush()?;
         left -= 1;
     }

@@ -45,7 +45,9 @@ pub(super) fn listing(form: Output, listing: &Value, out: &mut dyn Write) -> io:
             writeln!(out, "{:<36}  {:<18}  {:<28}  {:>6}  {:>6}", "ID", "EVENT", "TO", "ACKS", "SILENT")?;
             list(listing, "events").try_for_each(|event| {
                 let silent = list(event, "silent").count() + list(event, "notAcknowledging").count();
-                let acks = list(event, "acknowledged").count();
+                let listed = list(event, "acknowledged").count();
+                let acks =
+                    field(event, "acked").as_u64().map_or(listed, |acks| acks.try_into().unwrap_or(listed));
                 let (id, kind, to) =
                     (text(event, "id"), kind(text(event, "type")), text(event, "destination"));
                 writeln!(out, "{id:<36}  {kind:<18}  {to:<28}  {acks:>6}  {silent:>6}")
@@ -72,6 +74,14 @@ pub(super) fn passing(form: Output, event: &Value, out: &mut dyn Write) -> io::R
             }
         }
     }
+}
+
+/// The same, as the event log of the platform has it.
+pub(super) fn logged(form: Output, event: &Value, out: &mut dyn Write) -> io::Result<()> {
+    if form != Output::Table {
+        return passing(form, event, out);
+    }
+    writeln!(out, "{}  {}  {}", text(event, "subject"), text(event, "kind"), text(event, "text"))
 }
 
 fn headline(entry: &Value) -> String {
