@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use wellspring_properties::value;
 
 use board::Board;

@@ -65,7 +65,7 @@ impl Place {
                 let sent = items().filter(|item| field(item, "error").is_null());
                 let failed = items().filter_map(|item| field(item, "error").as_str());
                 Ok(json!({
-                    "sent": sent.map(|item| json!({"id": item["id"], "to": item["to"]})).collect::<Vec<_>>(),
+                    "sent": sent.map(|item| json!({"id": field(item, "id"), "to": field(item, "to")})).collect::<Vec<_>>(),
                     "failed": failed.collect::<Vec<_>>(),
                 }))
             }
@@ -80,9 +80,10 @@ impl Place {
                 let board = platform.get(&["bus"], &[("limit", Some(&limit))]).await?;
                 let items = field(&board, "items").as_array().into_iter().flatten();
                 let members = field(&board, "members").as_array().into_iter().flatten();
-                let members = members.map(|one| json!({"id": one["id"], "lastAck": time(one, "lastAck")}));
+                let members =
+                    members.map(|one| json!({"id": field(one, "id"), "lastAck": time(one, "lastAck")}));
                 Ok(json!({
-                    "busId": board["id"],
+                    "busId": field(&board, "id"),
                     "members": members.collect::<Vec<_>>(),
                     "events": items.map(entry).collect::<Vec<_>>(),
                 }))
@@ -98,11 +99,12 @@ fn time(item: &Value, name: &str) -> Value {
 /// An event of the API in the form of the actuator.
 fn entry(item: &Value) -> Value {
     let acks = field(item, "acks").as_array().into_iter().flatten();
-    let acks = acks.map(|ack| json!({"by": ack["by"], "at": time(ack, "at"), "afterMillis": ack["ms"]}));
+    let acks = acks
+        .map(|ack| json!({"by": field(ack, "by"), "at": time(ack, "at"), "afterMillis": field(ack, "ms")}));
     json!({
-        "id": item["id"], "type": item["type"], "origin": item["origin"], "destination": item["destination"],
-        "sent": time(item, "at"), "ours": item["ours"], "complete": item["complete"],
-        "acknowledged": acks.collect::<Vec<_>>(), "acked": item["acked"], "silent": item["silent"],
-        "notAcknowledging": item["notAcknowledging"], "left": item["left"], "resends": item["resends"],
+        "id": field(item, "id"), "type": field(item, "type"), "origin": field(item, "origin"), "destination": field(item, "destination"),
+        "sent": time(item, "at"), "ours": field(item, "ours"), "complete": field(item, "complete"),
+        "acknowledged": acks.collect::<Vec<_>>(), "acked": field(item, "acked"), "silent": field(item, "silent"),
+        "notAcknowledging": field(item, "notAcknowledging"), "left": field(item, "left"), "resends": field(item, "resends"),
     })
 }
