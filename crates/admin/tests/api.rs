@@ -110,6 +110,10 @@ impl Configs for Configured {
         Box::pin(std::future::ready(Ok(pin)))
     }
 
+    fn encrypt(&self, value: &str) -> Result<String, Denied> {
+        Ok(format!("{{cipher}}{value}"))
+    }
+
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>> {
         let pin = Pin { label: order.label.unwrap_or_default(), ..Pin::default() };
         Box::pin(std::future::ready(Ok(pin)))
@@ -156,14 +160,20 @@ async fn the_overview_says_what_is_wrong_and_since_when() {
     let (_, overview) = platform.get("/overview").await;
     assert_eq!(overview["status"], "UP");
     assert_eq!(overview["services"], json!({"services": 2, "instances": 3, "up": 2}));
-    assert_eq!(overview["problems"], json!([]));
+    // The config server here has refused a commit.
+    let of_health = |answer: &Value| {
+        let items = answer.as_array().unwrap().iter();
+        items.filter(|one| one["component"] == "git").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of_health(&overview["problems"]), [] as [Value; 0]);
+    assert!(overview["problems"][0]["description"].as_str().unwrap().contains("is not served"));
     platform.well.store(false, Relaxed);
     let (_, problems) = platform.get("/problems").await;
-    let problem = &problems["items"][0];
+    let problem = &of_health(&problems["items"])[0];
     assert_eq!((&problem["daemon"], &problem["component"]), (&json!("registry"), &json!("git")));
     assert_eq!(problem["details"], json!({"why": "unreachable"}));
     let (_, again) = platform.get("/problems").await;
-    assert_eq!(problem["since"], again["items"][0]["since"], "since the change, not since the look");
+    assert_eq!(problem["since"], of_health(&again["items"])[0]["since"], "since the change, not since the look");
     let (_, events) = platform.get("/events?topics=health").await;
     assert_eq!(events["items"][0]["text"], "git went from UP to DOWN");
     assert_eq!(events["items"].as_array().unwrap().len(), 1);
@@ -231,7 +241,13 @@ async fn the_description_covers_every_route_and_every_answer_fits_it() {
             if path.contains("/config/") { format!("{filled}?application=x&from=a") } else { filled };
         let content = &operations["get"]["responses"]["200"]["content"];
         let Some(schema) = content.get("application/json").map(|json| &json["schema"]) else { continue };
+        let filled = filled.replace("/search", "/search?q=o1").replace("{endpoint}", "health");
         let (status, answer) = platform.get(&filled).await;
+        // What only other daemons know is not to be had here.
+        let elsewhere = operations["get"]["x-domain"].as_str().is_some_and(|domain| domain != "config server");
+        if elsewhere && matches!(status, 404 | 502) {
+            continue;
+        }
         assert_eq!(status, 200, "{filled}");
         fits(&description, schema, &answer, path);
     }

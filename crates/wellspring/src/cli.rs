@@ -117,4 +117,33 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// The words of `x-command` lead to a verb; what follows an option's name is not looked at.
+    #[test]
+    fn every_write_of_the_admin_api_has_a_command() {
+        let description = wellspring_daemon::admin::api::description();
+        let paths = description["paths"].as_object().unwrap();
+        let mut count = 0;
+        for (path, methods) in paths {
+            for (method, about) in methods.as_object().unwrap() {
+                if about["x-write"] != true {
+                    continue;
+                }
+                let words = about["x-command"].as_str().unwrap_or_else(|| panic!("{method} {path}: no command"));
+                let mut verb = Cli::command();
+                for word in words.split(' ') {
+                    if let Some(option) = word.strip_prefix("--") {
+                        let known = verb.get_arguments().any(|argument| argument.get_long() == Some(option));
+                        assert!(known, "{method} {path}: no option {word} in wellspring {words}");
+                    } else {
+                        let next = verb.find_subcommand(word).cloned();
+                        verb = next.unwrap_or_else(|| panic!("{method} {path}: no verb '{word}' in wellspring {words}"));
+                    }
+                }
+                assert!(!verb.has_subcommands() || verb.get_arguments().count() > 0, "{words} is no whole command");
+                count += 1;
+            }
+        }
+        assert!(count > 15, "{count}");
+    }
 }
