@@ -261,8 +261,8 @@ mod tests {
             let text = std::fs::read_to_string(path).unwrap();
             for (opening, put_together) in [("t(\"", false), ("t(`", true)] {
                 for (at, _) in text.match_indices(opening) {
-                    let before = text[..at].chars().next_back().unwrap_or(' ');
-                    let rest = &text[at + opening.len()..];
+                    let before = text.get(..at).and_then(|text| text.chars().next_back()).unwrap_or(' ');
+                    let rest = text.get(at + opening.len()..).unwrap_or_default();
                     if before.is_alphanumeric() || before == '_' || before == '.' {
                         continue;
                     }

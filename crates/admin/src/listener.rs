@@ -69,7 +69,8 @@ impl std::fmt::Debug for Settings {
 impl Settings {
     /// Off unless `wellspring.admin.address` is set.
     pub fn from_env(env: &Environment) -> Result<Self, Problem> {
-        let Raw { address, token, access_file, console_dir, daemons, events } = env.bind("wellspring.admin")?;
+        let Raw { address, token, access_file, console_dir, daemons, events } =
+            env.bind("wellspring.admin")?;
         let token = token.filter(|token| !token.is_empty());
         let key = "wellspring.admin.address";
         let address = match address.as_deref().map(str::trim) {
@@ -84,15 +85,7 @@ impl Settings {
         };
         let bytes = usize::try_from(events.max_size).unwrap_or(usize::MAX);
         let limits = Limits { events: events.max_events.max(1), bytes, age: events.max_age };
-        Ok(Self {
-            address,
-            token,
-            access_file,
-            console_dir,
-            daemons,
-            events_file: events.file,
-            limits,
-        })
+        Ok(Self { address, token, access_file, console_dir, daemons, events_file: events.file, limits })
     }
 
     /// Who may use the API. Refused when other machines reach the address and nobody is asked who he is.

@@ -173,7 +173,11 @@ async fn the_overview_says_what_is_wrong_and_since_when() {
     assert_eq!((&problem["daemon"], &problem["component"]), (&json!("registry"), &json!("git")));
     assert_eq!(problem["details"], json!({"why": "unreachable"}));
     let (_, again) = platform.get("/problems").await;
-    assert_eq!(problem["since"], of_health(&again["items"])[0]["since"], "since the change, not since the look");
+    assert_eq!(
+        problem["since"],
+        of_health(&again["items"])[0]["since"],
+        "since the change, not since the look"
+    );
     let (_, events) = platform.get("/events?topics=health").await;
     assert_eq!(events["items"][0]["text"], "git went from UP to DOWN");
     assert_eq!(events["items"].as_array().unwrap().len(), 1);
@@ -244,7 +248,8 @@ async fn the_description_covers_every_route_and_every_answer_fits_it() {
         let filled = filled.replace("/search", "/search?q=o1").replace("{endpoint}", "health");
         let (status, answer) = platform.get(&filled).await;
         // What only other daemons know is not to be had here.
-        let elsewhere = operations["get"]["x-domain"].as_str().is_some_and(|domain| domain != "config server");
+        let elsewhere =
+            operations["get"]["x-domain"].as_str().is_some_and(|domain| domain != "config server");
         if elsewhere && matches!(status, 404 | 502) {
             continue;
         }

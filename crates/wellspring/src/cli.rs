@@ -129,18 +129,27 @@ mod tests {
                 if about["x-write"] != true {
                     continue;
                 }
-                let words = about["x-command"].as_str().unwrap_or_else(|| panic!("{method} {path}: no command"));
+                let words =
+                    about["x-command"].as_str().unwrap_or_else(|| panic!("{method} {path}: no command"));
                 let mut verb = Cli::command();
                 for word in words.split(' ') {
+                    let value = verb.get_positionals().any(|argument| {
+                        argument.get_possible_values().iter().any(|value| value.get_name() == word)
+                    });
                     if let Some(option) = word.strip_prefix("--") {
                         let known = verb.get_arguments().any(|argument| argument.get_long() == Some(option));
                         assert!(known, "{method} {path}: no option {word} in wellspring {words}");
-                    } else {
+                    } else if !value {
                         let next = verb.find_subcommand(word).cloned();
-                        verb = next.unwrap_or_else(|| panic!("{method} {path}: no verb '{word}' in wellspring {words}"));
+                        verb = next.unwrap_or_else(|| {
+                            panic!("{method} {path}: no verb '{word}' in wellspring {words}")
+                        });
                     }
                 }
-                assert!(!verb.has_subcommands() || verb.get_arguments().count() > 0, "{words} is no whole command");
+                assert!(
+                    !verb.has_subcommands() || verb.get_arguments().count() > 0,
+                    "{words} is no whole command"
+                );
                 count += 1;
             }
         }

@@ -43,7 +43,7 @@ pub(super) fn mount(routes: &mut Routes) {
     routes.post::<Nothing, ResentEvents, _, _>(
         of("/bus/{id}/resend", "Send a refresh again to those who have not acknowledged it")
             .role(Role::Operator)
-            .done_by("bus", "bus acks"),
+            .done_by("bus", "bus acks --resend"),
         resend,
     );
 }

@@ -1,7 +1,7 @@
 //! Requests that another daemon has the answer to: passed on as they are, in the name of whoever asked.
 
-use axum::body::Body;
-use axum::extract::Request;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest as _, Request};
 use axum::response::Response;
 use futures_util::TryStreamExt as _;
 use http::Method;
@@ -13,8 +13,6 @@ use super::routes::At;
 use crate::access::Actor;
 use crate::federation::{Missing, Other, Others};
 
-/// Of a request's body.
-const LARGEST: usize = 2 << 20;
 /// Headers of an answer that mean something to whoever asked.
 const KEPT: [&str; 3] = ["content-disposition", "x-next-cursor", "etag"];
 
@@ -71,11 +69,13 @@ async fn passed_on(
     request: Request,
 ) -> Result<Response, String> {
     let (parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     let body = if parts.method == Method::GET {
         Vec::new()
     } else {
-        axum::body::to_bytes(body, LARGEST).await.map_err(|error| error.to_string())?.to_vec()
+        // Two megabytes at most, as for every other route.
+        Bytes::from_request(whole, state).await.map_err(|refused| refused.to_string())?.to_vec()
     };
     let federation = state.admin.federation();
     let sent = federation.send(&state.admin, &other.url, actor, &parts.method, &path, body);

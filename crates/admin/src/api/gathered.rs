@@ -87,7 +87,7 @@ fn merge(pages: Vec<Page>, limit: usize) -> EventPage {
         sources.push((name, before, items.len(), next));
         all.extend(items.into_iter().map(|event| (at, event)));
     }
-    all.sort_by(|(_, a), (_, b)| (b.at, b.id).cmp(&(a.at, a.id)));
+    all.sort_by_key(|(_, event)| std::cmp::Reverse((event.at, event.id)));
     all.truncate(limit);
     let mut places = Vec::new();
     for (at, (name, before, sent, next)) in sources.into_iter().enumerate() {

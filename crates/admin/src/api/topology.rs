@@ -143,9 +143,10 @@ fn add(edge: &mut Edge, route: &GatewayRoute, patterns: &Patterns, daemon: &str)
         (a, b) => a.or(b),
     };
     edge.routes.push(route.id.clone());
-    let on_the_way = patterns.breakers.iter().filter(|breaker| {
-        breaker.daemon == daemon && route.breakers.iter().any(|name| *name == breaker.name)
-    });
+    let on_the_way = patterns
+        .breakers
+        .iter()
+        .filter(|breaker| breaker.daemon == daemon && route.breakers.contains(&breaker.name));
     let worst = on_the_way.map(|breaker| breaker.state.clone()).chain(edge.breaker.take());
     edge.breaker = worst.max_by_key(|state| severity(state));
 }

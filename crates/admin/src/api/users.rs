@@ -123,7 +123,7 @@ async fn put_user(state: State, order: Order<UserOrder>) -> Result<Done<Credenti
     if !is_acceptable(&password) {
         return Err(weak());
     }
-    let applications = patterns(applications)?;
+    let applications = patterns(&applications)?;
     let before = state.access.put_user(&name, &password, role, applications.clone()).await?;
     let after = Credential {
         name: name.clone(),
@@ -133,7 +133,7 @@ async fn put_user(state: State, order: Order<UserOrder>) -> Result<Done<Credenti
         ..Credential::default()
     };
     let text = format!("{name} may sign in as {}", role.as_str());
-    let (was, is) = (before.map(described), described_credential(&after));
+    let (was, is) = (before.as_ref().map(described), described_credential(&after));
     Ok(Done::new(after, "user-changed", state.admin.name(), name).text(text).change(was, is))
 }
 
@@ -141,13 +141,13 @@ async fn remove_user(state: State, order: Order<Nothing>) -> Result<Done<Credent
     let name = order.named("name");
     let gone = state.access.remove_user(&name)?.ok_or_else(|| Refusal::unknown("user", &name))?;
     let done = Done::new(Credential::from(gone.clone()), "user-removed", state.admin.name(), &name);
-    Ok(done.text(format!("{name} may not sign in any more")).change(described(gone), ()))
+    Ok(done.text(format!("{name} may not sign in any more")).change(described(&gone), ()))
 }
 
 async fn make_token(state: State, order: Order<TokenOrder>) -> Result<Done<NewToken>, Refusal> {
     let TokenOrder { name, role, applications, days } = order.body;
     named(&name)?;
-    let applications = patterns(applications)?;
+    let applications = patterns(&applications)?;
     let now = Millis::now();
     let expires_at = days.map(|days| now + Duration::from_secs(days.saturating_mul(24 * 3600)));
     let wanted = Known {
@@ -161,14 +161,14 @@ async fn make_token(state: State, order: Order<TokenOrder>) -> Result<Done<NewTo
     let token = state.access.make_token(wanted.clone())?;
     let text = format!("a token {name} may act as {}", role.as_str());
     let answer = NewToken { name: name.clone(), role, applications, token, expires_at };
-    Ok(Done::new(answer, "token-made", state.admin.name(), name).text(text).change((), described(wanted)))
+    Ok(Done::new(answer, "token-made", state.admin.name(), name).text(text).change((), described(&wanted)))
 }
 
 async fn remove_token(state: State, order: Order<Nothing>) -> Result<Done<Credential>, Refusal> {
     let name = order.named("name");
     let gone = state.access.remove_token(&name)?.ok_or_else(|| Refusal::unknown("token", &name))?;
     let done = Done::new(Credential::from(gone.clone()), "token-removed", state.admin.name(), &name);
-    Ok(done.text(format!("the token {name} is worth nothing any more")).change(described(gone), ()))
+    Ok(done.text(format!("the token {name} is worth nothing any more")).change(described(&gone), ()))
 }
 
 /// Actors that are no users.
@@ -184,7 +184,7 @@ pub(super) fn named(name: &str) -> Result<(), Refusal> {
 }
 
 /// A pattern that is empty would reach nothing and look as if it reached something.
-fn patterns(applications: Vec<String>) -> Result<Vec<String>, Refusal> {
+fn patterns(applications: &[String]) -> Result<Vec<String>, Refusal> {
     let trimmed: Vec<String> = applications.iter().map(|pattern| pattern.trim().to_owned()).collect();
     if trimmed.iter().any(String::is_empty) {
         return Err(Refusal::member("applications", "names or patterns such as shop-*"));
@@ -192,7 +192,7 @@ fn patterns(applications: Vec<String>) -> Result<Vec<String>, Refusal> {
     Ok(trimmed)
 }
 
-fn described(known: Known) -> serde_json::Value {
+fn described(known: &Known) -> serde_json::Value {
     json!({"role": known.role, "applications": known.applications, "expiresAt": known.expires_at})
 }
 

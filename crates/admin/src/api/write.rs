@@ -156,19 +156,20 @@ where
 {
     let order = match order::<B>(call, at) {
         Ok(order) => order,
-        Err((actor, refusal)) => {
+        Err(refused) => {
+            let (actor, refusal) = *refused;
             gate::note_refused(&state.admin, &actor, at, &refusal);
             return refusal.into_response();
         }
     };
     let (actor, reason) = (order.actor.name.clone(), order.reason.clone());
     match handler(state.clone(), order).await {
-        Ok(done) => answer(&state, done, &actor, reason),
+        Ok(done) => answer(&state, done, &actor, reason.as_deref()),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn answer<T: Serialize>(state: &State, done: Done<T>, actor: &str, reason: Option<String>) -> Response {
+fn answer<T: Serialize>(state: &State, done: Done<T>, actor: &str, reason: Option<&str>) -> Response {
     let mut event = New::of(Topic::Admin, done.kind, &done.daemon, &done.subject)
         .text(done.text)
         .by(done.actor.as_deref().unwrap_or(actor))
@@ -188,19 +189,19 @@ fn answer<T: Serialize>(state: &State, done: Done<T>, actor: &str, reason: Optio
     response
 }
 
-fn order<B: DeserializeOwned>(call: Call, at: At) -> Result<Order<B>, (Actor, Refusal)> {
+fn order<B: DeserializeOwned>(call: Call, at: At) -> Result<Order<B>, Box<(Actor, Refusal)>> {
     let Call { actor, path, query, cookie, body } = call;
     let mut sent: Value = match if body.is_empty() { Ok(json!({})) } else { serde_json::from_slice(&body) } {
         Ok(sent @ Value::Object(_)) => sent,
-        Ok(_) => return Err((actor, Refusal::body("it is no JSON object"))),
-        Err(error) => return Err((actor, Refusal::body(&error.to_string()))),
+        Ok(_) => return Err(Box::new((actor, Refusal::body("it is no JSON object")))),
+        Err(error) => return Err(Box::new((actor, Refusal::body(&error.to_string())))),
     };
     if let Scope::Body(name) = at.scope {
         let application = sent.get(name).and_then(Value::as_str).unwrap_or_default();
         let application = application.split(':').next().unwrap_or_default();
         if !actor.reaches(application) {
             let refusal = Refusal::out_of_reach(application);
-            return Err((actor, refusal));
+            return Err(Box::new((actor, refusal)));
         }
     }
     let reason = sent.as_object_mut().and_then(|members| members.get("reason").cloned());
@@ -208,6 +209,6 @@ fn order<B: DeserializeOwned>(call: Call, at: At) -> Result<Order<B>, (Actor, Re
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned);
     match serde_json::from_value(sent) {
         Ok(body) => Ok(Order { actor, path, query, cookie, reason, body }),
-        Err(error) => Err((actor, Refusal::body(&error.to_string()))),
+        Err(error) => Err(Box::new((actor, Refusal::body(&error.to_string())))),
     }
 }
