@@ -1,7 +1,7 @@
 //! `cargo xtask check`: everything that must hold before a change lands.
 
 use crate::command::{cargo, succeeds};
-use crate::{machine, tidy};
+use crate::{dependencies, machine, tidy};
 
 /// True when all hold; every check runs, so that one round shows all there is to mend.
 pub(crate) fn run() -> bool {
@@ -16,12 +16,15 @@ pub(crate) fn run() -> bool {
         ("tests", succeeds(cargo(&["test", "--workspace", "--exclude", "wellspring-tests", "--quiet"]))),
         ("documentation", succeeds(docs)),
         ("tidy", tidy::run()),
+        ("dependencies", dependencies::check()),
     ];
     if machine::find("cargo-deny").is_some() {
         let deny = cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]);
-        results.push(("dependencies", succeeds(deny)));
+        results.push(("cargo deny", succeeds(deny)));
     } else {
-        println!("\nskipped: dependencies: no cargo-deny");
+        println!(
+            "\nskipped: cargo deny is not installed; its rules on licences, bans and sources were checked without it"
+        );
     }
     println!();
     for (name, ok) in &results {

@@ -8,6 +8,8 @@
 mod bench;
 mod check;
 mod command;
+mod compose;
+mod dependencies;
 mod machine;
 mod report;
 mod test;
@@ -23,6 +25,11 @@ cargo xtask test [unit|platform|conformance|interop|all|long] [--yes] [--debug]
     long runs the tests that have a long form (load, fuzzing, minutes each) at full length; `all` runs their short form.
     --debug plays conformance and interop against the debug build instead of a release build.
 cargo xtask setup [--yes]   only that installing
+cargo xtask compose [--stand-ins] [--source]
+    The compose file from a clean checkout, each container killed under load, a report in target/compose. Needs Docker and the file's ports.
+    --stand-ins starts a Docker daemon if there is none (root) and makes images of Debian packages where none can be pulled;
+    --source compiles in the image instead of taking this machine's release build.
+cargo xtask sbom      what each program is made of, as CycloneDX in target/sbom
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
 cargo xtask bench [registry|config|gateway]   criterion benchmarks, or a daemon under load beside its peers
 cargo xtask tidy      the house rules that no other tool knows";
@@ -39,6 +46,11 @@ fn main() -> ExitCode {
             Ok(options) => machine::provide(options.consent),
             Err(word) => return misused(&word),
         },
+        ["compose", options @ ..] => match compose::Options::parse(options) {
+            Ok(options) => compose::run(&options),
+            Err(word) => return misused(&word),
+        },
+        ["sbom"] => dependencies::sbom(),
         ["check"] => check::run(),
         ["bench", options @ ..] => bench::run(options),
         ["tidy"] => tidy::run(),

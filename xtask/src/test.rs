@@ -25,6 +25,8 @@ const PLATFORM: &[&str] = &[
     "bus_board",
     "platform_secrets",
     "platform_chaos",
+    "platform_kubernetes",
+    "platform_examples",
     "fleet",
     "console",
 ];

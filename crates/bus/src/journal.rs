@@ -203,4 +203,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(keep(&bus(), folder.path(), 10).await.is_err());
     }
+
+    #[test]
+    fn long_files() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("board");
+        let example = runtime.block_on(async {
+            let bus = kept(&path).await;
+            bus.publish("**", Payload::Refresh).await.unwrap();
+            until_on_disk(&path, "Refresh").await;
+            std::fs::read(&path).unwrap()
+        });
+        let words = ["\n", "{", "}", "[", "]", "\"id\":", "null", "\"", ",", "9223372036854775807", "\u{0}"];
+        let other = folder.path().join("spoiled");
+        wellspring_test_support::fuzz::run("the board's file", &[&example], &words, |bytes, _| {
+            std::fs::write(&other, bytes).unwrap();
+            let mut log = AckLog::new(10);
+            let (lines, broken) = runtime.block_on(read(&other, &mut log)).unwrap();
+            assert!(broken <= lines);
+        });
+    }
 }

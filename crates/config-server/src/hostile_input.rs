@@ -200,7 +200,7 @@ fn long_hostile_input_is_read_and_written_or_refused() {
             }
         }
     });
-    let end = Instant::now() + long::time(Duration::from_secs(3), Duration::from_secs(300));
+    let end = Instant::now() + long::time(Duration::from_secs(3), Duration::from_secs(600));
     let before = resident();
     let mut seeds = Rng::new();
     let mut count = 0;

@@ -74,4 +74,17 @@ mod tests {
         assert!(parse(&["stray"]).unwrap_err().contains("stray"));
         assert!(parse(&["--config"]).is_err());
     }
+
+    #[test]
+    fn long_words() {
+        let examples = ["--config\u{0}x.yml\u{0}--server.port=1", "--health", "--version\u{0}--debug"];
+        let words = ["\u{0}", "--", "=", "--config", "--config=", "-c", "-h", "-V", "x", "--a.b[0]="];
+        wellspring_test_support::fuzz::text("arguments", &examples, &words, |text, _| {
+            let words: Vec<String> = text.split('\0').map(str::to_owned).collect();
+            let count = words.len();
+            if let Ok(args) = Args::parse(words) {
+                assert!(args.properties.len() <= count);
+            }
+        });
+    }
 }

@@ -92,4 +92,28 @@ mod tests {
         let problem = security(&[("spring.security.user.password", "{bcrypt}$2a$10$x")]).err().unwrap();
         assert!(!problem.to_string().contains("$2a"), "{problem}");
     }
+
+    #[test]
+    fn long_credentials() {
+        let known = security(&[("spring.security.user.password", "p"), ("spring.security.user.name", "u")])
+            .unwrap()
+            .unwrap();
+        let right = format!("Basic {}", STANDARD.encode("u:p"));
+        let words = ["Basic ", "basic", " ", "=", "dTpw", ":", "\u{e9}", "Bearer "];
+        wellspring_test_support::fuzz::run(
+            "credentials, Accept of the actuator",
+            &[right.as_bytes(), b"*/*;q=0.1, text/html"],
+            &words,
+            |bytes, _| {
+                let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+                let headers =
+                    HeaderMap::from_iter([(AUTHORIZATION, value.clone()), (http::header::ACCEPT, value)]);
+                if known.knows(&headers) {
+                    let text = String::from_utf8_lossy(bytes);
+                    assert_eq!(text.split_once(' ').map(|(_, code)| code.trim()), Some("dTpw"), "{text}");
+                }
+                drop(Security::refuse("/", &headers));
+            },
+        );
+    }
 }

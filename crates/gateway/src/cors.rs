@@ -260,7 +260,8 @@ fn origin_pattern(pattern: &str) -> Result<JavaRegex, String> {
 }
 
 fn escape(text: &str) -> String {
-    format!(r"\Q{text}\E")
+    // A text that ends the quotation itself is quoted in two parts.
+    format!(r"\Q{}\E", text.replace(r"\E", r"\E\\E\Q"))
 }
 
 /// Seconds: a number, or a duration.
@@ -289,5 +290,22 @@ mod tests {
             assert_eq!(origin_pattern(pattern).unwrap().matches(origin), wanted, "{pattern} {origin}");
         }
         assert!(origin_pattern("http://h:[x]").is_err());
+    }
+
+    #[test]
+    fn long_origin_patterns() {
+        let examples = ["https://*.example.com:[8080,8081]", "*", "http://localhost:[*]", "https://a.b/"];
+        let words = ["*", "[", "]", ":[", ",", "\\E", "\\Q", "(", "+", "https://", ".", "65536", "[*]"];
+        wellspring_test_support::fuzz::text("origin patterns", &examples, &words, |text, rng| {
+            if let Ok(pattern) = origin_pattern(text) {
+                // Nothing in a pattern but `*` and the list of ports is more than a letter.
+                if !text.contains(['*', '[']) {
+                    let origin = text.trim_end_matches('/');
+                    assert!(pattern.matches(origin), "{text:?}");
+                    assert!(!pattern.matches(&format!("{origin}{}", rng.alphanumeric())), "{text:?}");
+                }
+            }
+            super::seconds(text);
+        });
     }
 }

@@ -455,4 +455,53 @@ mod tests {
             assert!(evaluate(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn long_expressions() {
+        let examples = [
+            "'/'+serviceId+'/**'",
+            "metadata['edge'] == 'true' && !secure",
+            "port > 80 ? 'lb://' + serviceId : uri",
+            "serviceId.toLowerCase() != null",
+            "metadata.a eq 'b' or (host ne 'c')",
+        ];
+        let words = [
+            "'",
+            "''",
+            "+",
+            "==",
+            "!=",
+            "&&",
+            "||",
+            "!",
+            "(",
+            ")",
+            "?",
+            ":",
+            "[",
+            "]",
+            ".",
+            "metadata",
+            "serviceId",
+            ".toLowerCase()",
+            "null",
+            "true",
+            "1e9",
+            "T(",
+            "@",
+            "#",
+            "((((((((",
+            " eq ",
+            " and ",
+            "-",
+        ];
+        let instance = Instance::new("orders", "orders-1", "h", 80);
+        wellspring_test_support::fuzz::text("expressions", &examples, &words, |text, _| {
+            let subject = Subject { service_id: "orders", instance: &instance };
+            if let Ok(expression) = Expression::parse(text) {
+                drop(expression.text(&subject));
+                drop(expression.is_true(&subject));
+            }
+        });
+    }
 }

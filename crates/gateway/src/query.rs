@@ -68,4 +68,23 @@ mod tests {
         let wanted = [("a", None), ("b", Some("")), ("c", Some("ü"))];
         assert!(found.iter().map(|(n, v)| (n.as_str(), v.as_deref())).eq(wanted));
     }
+
+    #[test]
+    fn long_queries() {
+        let words = ["&", "=", "%", "%00", "%zz", "+", "%C3", "%26", "a", "é", "#", ";"];
+        wellspring_test_support::fuzz::text(
+            "queries",
+            &["a=b&c&d=%20+e", "=&&=%", "x=1&x=2"],
+            &words,
+            |text, _| {
+                let groups = grouped(text);
+                let written = write(&groups);
+                assert_eq!(grouped(&written), groups, "{text:?} became {written:?}");
+                assert!(
+                    http::uri::PathAndQuery::try_from(format!("/?{written}")).is_ok(),
+                    "{text:?} became {written:?}"
+                );
+            },
+        );
+    }
 }

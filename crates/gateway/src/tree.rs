@@ -8,6 +8,11 @@ use serde_json::Value;
 use wellspring_properties::relaxed::{canonical, canonical_element, canonical_variable, elements};
 use wellspring_properties::{Environment, Origin, Problem, Scalar};
 
+use crate::problem::BAD_SETTING;
+
+/// Names in a key, at most: what walks a tree is recursive.
+const DEEPEST: usize = 256;
+
 /// A value with everything below it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tree {
@@ -55,6 +60,14 @@ impl Tree {
                     form.strip_prefix(&*wanted).filter(|rest| rest.is_empty() || rest.starts_with('.'));
                 if below.is_none() {
                     continue;
+                }
+                if elements(&form).nth(DEEPEST).is_some() {
+                    return Err(Problem::new(
+                        BAD_SETTING,
+                        format!("a key below {prefix} is nested too deep"),
+                    )
+                    .at(entry.origin.clone())
+                    .hint(format!("at most {DEEPEST} names in a key")));
                 }
                 let leaf = Leaf { value: scalar(env, &entry.value)?, origin: entry.origin.clone() };
                 // Variables know no capitals or dashes, so their names are the canonical ones.

@@ -9,6 +9,8 @@ const LONGEST_EVENT: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Lines {
     buffer: BytesMut,
+    /// Bytes of `buffer` that hold no line end.
+    searched: usize,
     event: Event,
     told: bool,
 }
@@ -34,8 +36,12 @@ impl Lines {
     /// The next event that is complete.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {
-            let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
-            let line = self.buffer.split_to(end + 1);
+            let Some(end) = self.buffer.iter().skip(self.searched).position(|byte| *byte == b'\n') else {
+                self.searched = self.buffer.len();
+                return None;
+            };
+            let line = self.buffer.split_to(self.searched + end + 1);
+            self.searched = 0;
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\r', '\n']);
             if line.is_empty() {
@@ -85,5 +91,29 @@ mod tests {
             );
             assert_eq!(events[1].data, "x\ny");
         }
+    }
+
+    #[test]
+    fn long_streams() {
+        let example = ": hello\n\nevent: delta\r\ndata: {\"a\":1}\r\n\r\n:\n\ndata: x\ndata: y\n\n";
+        let words =
+            ["\n", "\r\n", "\r", "\n\n", "data", "data:", "event: ", ":", "id: 1", " ", "\u{0}", "\u{feff}"];
+        wellspring_test_support::fuzz::run(
+            "server-sent events (clients)",
+            &[example.as_bytes()],
+            &words,
+            |bytes, rng| {
+                let all = |size: usize| {
+                    let mut lines = Lines::default();
+                    let mut events = Vec::new();
+                    for chunk in bytes.chunks(size) {
+                        assert!(lines.feed(chunk));
+                        events.extend(std::iter::from_fn(|| lines.next_event()));
+                    }
+                    events
+                };
+                assert_eq!(all(bytes.len().max(1)), all(rng.usize(1..20)), "however the bytes come");
+            },
+        );
     }
 }

@@ -3,10 +3,14 @@
 //! The first `:` at the outermost level ends the key; `\${x}` is the text `${x}`. The lookup gives raw values, which are
 //! resolved in turn; a circle is an error.
 
+use std::cell::Cell;
+
 use thiserror::Error;
 
 const DEPTH: usize = 64;
 const LIMIT: usize = 4 << 20;
+/// Placeholders of one text, with those of the values they stand for: values that name others twice double with each step.
+const MOST: usize = 100_000;
 
 /// Why a text could not be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -29,7 +33,7 @@ pub enum PlaceholderError {
 
 /// Resolves every placeholder of a text; one without value and default is an error.
 pub fn resolve(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, PlaceholderError> {
-    Resolver { lookup, strict: true }.run(text)
+    Resolver { lookup, strict: true, count: Cell::new(0) }.run(text)
 }
 
 /// Resolves what can be resolved and leaves the rest as it is.
@@ -37,12 +41,20 @@ pub fn resolve_known(
     text: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, PlaceholderError> {
-    Resolver { lookup, strict: false }.run(text)
+    Resolver { lookup, strict: false, count: Cell::new(0) }.run(text)
 }
 
 struct Resolver<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     strict: bool,
+    count: Cell<usize>,
+}
+
+/// What a placeholder stands for.
+enum Meant {
+    Value(String),
+    /// Nothing; the key, whose own placeholders are resolved.
+    Nothing(String),
 }
 
 impl Resolver<'_> {
@@ -58,59 +70,66 @@ impl Resolver<'_> {
             return Err(PlaceholderError::TooLarge(shortened(text)));
         }
         let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
+        // `at`: where what has not been written begins.
+        let mut at = 0;
+        for (begin, end) in ends(text) {
+            if begin < at {
+                continue;
+            }
+            let before = text.get(at..begin).unwrap_or_default();
             if let Some(before) = before.strip_suffix('\\') {
                 out.push_str(before);
                 out.push_str("${");
-                rest = after;
+                at = begin + 2;
                 continue;
             }
             out.push_str(before);
-            let Some((body, tail)) = split_at_end(after) else {
+            let Some((end, body)) = end.and_then(|end| Some((end, text.get(begin + 2..end)?))) else {
                 out.push_str("${");
-                rest = after;
+                at = begin + 2;
                 continue;
             };
+            self.count.set(self.count.get() + 1);
+            if self.count.get() > MOST {
+                return Err(PlaceholderError::TooLarge(shortened(text)));
+            }
             match self.value(body, open, depth)? {
-                Some(value) => out.push_str(&value),
-                None if self.strict => {
+                Meant::Value(value) => out.push_str(&value),
+                Meant::Nothing(_) if self.strict => {
                     return Err(PlaceholderError::Unresolved { key: body.to_owned(), text: shortened(text) });
                 }
-                None => {
+                Meant::Nothing(key) => {
                     out.push_str("${");
-                    out.push_str(&self.expand(body, open, depth + 1)?);
+                    out.push_str(&key);
                     out.push('}');
                 }
             }
             if out.len() > LIMIT {
                 return Err(PlaceholderError::TooLarge(shortened(text)));
             }
-            rest = tail;
+            at = end + 1;
         }
-        out.push_str(rest);
+        out.push_str(text.get(at..).unwrap_or_default());
         Ok(out)
     }
 
-    fn value(
-        &self,
-        body: &str,
-        open: &mut Vec<String>,
-        depth: usize,
-    ) -> Result<Option<String>, PlaceholderError> {
+    fn value(&self, body: &str, open: &mut Vec<String>, depth: usize) -> Result<Meant, PlaceholderError> {
         let (key, default) = split_default(body);
         // The whole body first: keys may hold a colon themselves.
         if default.is_some()
             && !body.contains("${")
             && let Some(value) = (self.lookup)(body)
         {
-            return self.nested(body, &value, open, depth).map(Some);
+            return self.nested(body, &value, open, depth).map(Meant::Value);
         }
         let key = self.expand(key, open, depth + 1)?;
         if let Some(value) = (self.lookup)(&key) {
-            return self.nested(&key, &value, open, depth).map(Some);
+            return self.nested(&key, &value, open, depth).map(Meant::Value);
         }
-        default.map(|default| self.expand(default, open, depth + 1)).transpose()
+        match default {
+            Some(default) => self.expand(default, open, depth + 1).map(Meant::Value),
+            None => Ok(Meant::Nothing(key)),
+        }
     }
 
     fn nested(
@@ -133,25 +152,29 @@ impl Resolver<'_> {
     }
 }
 
-/// The body up to the `}` that closes it, and what follows.
-fn split_at_end(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 0_usize;
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
+/// Where each `${` begins, and the `}` that closes it, if there is one; found in one go, however many are never closed.
+fn ends(text: &str) -> Vec<(usize, Option<usize>)> {
+    let mut found: Vec<(usize, Option<usize>)> = Vec::new();
+    // Braces that are open: of which placeholder, or of none.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut before = 0;
+    for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b'$' if bytes.get(at + 1) == Some(&b'{') => {
-                depth += 1;
-                at += 1;
+            b'{' if before == b'$' => {
+                open.push(Some(found.len()));
+                found.push((at - 1, None));
             }
-            b'{' => depth += 1,
-            b'}' if depth == 0 => return Some((text.get(..at)?, text.get(at + 1..)?)),
-            b'}' => depth -= 1,
+            b'{' => open.push(None),
+            b'}' => {
+                if let Some(placeholder) = open.pop().flatten().and_then(|number| found.get_mut(number)) {
+                    placeholder.1 = Some(at);
+                }
+            }
             _ => {}
         }
-        at += 1;
+        before = byte;
     }
-    None
+    found
 }
 
 /// Key and default, split at the first `:` outside nested placeholders.
@@ -226,5 +249,41 @@ mod tests {
         assert_eq!(resolve(&deep, &lookup).as_deref(), Ok("1"));
         let deep = "${".repeat(10_000) + &"}".repeat(10_000);
         assert!(resolve(&deep, &lookup).is_err());
+    }
+
+    #[test]
+    fn what_would_double_without_end_is_given_up() {
+        let nothing = |_: &str| None;
+        // Nested and unknown: read once for each level, not twice.
+        let nested = format!("{}a{}", "${".repeat(50), "}".repeat(50));
+        assert_eq!(resolve_known(&nested, &nothing).unwrap(), nested);
+        // Never closed: read once, not once for each.
+        for open in ["${", "${a:", "${$"] {
+            let open = open.repeat(200_000);
+            assert_eq!(resolve_known(&open, &nothing).unwrap(), open);
+        }
+        // Empty at the end of every way, of which there are 2^40.
+        let doubling = |key: &str| match key.parse::<u32>().unwrap() {
+            40 => Some(String::new()),
+            number => Some(format!("${{{0}}}${{{0}}}", number + 1)),
+        };
+        assert!(matches!(resolve("${0}", &doubling), Err(PlaceholderError::TooLarge(_))));
+    }
+
+    #[test]
+    fn braces_close_what_they_belong_to() {
+        let found = |key: &str| (key == "a").then(|| "1".to_owned());
+        for (text, wanted) in [
+            ("${b ${a}", "${b 1"),
+            ("${a}}", "1}"),
+            ("{${a}}", "{1}"),
+            ("${b:{x}}", "{x}"),
+            ("}${a}", "}1"),
+            ("$${a}", "$1"),
+            ("\\${a} ${a}", "${a} 1"),
+            ("\\${b:${a}} ${a}", "${b:1} 1"),
+        ] {
+            assert_eq!(resolve_known(text, &found).unwrap(), wanted, "{text}");
+        }
     }
 }

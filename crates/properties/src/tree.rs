@@ -10,6 +10,9 @@ use indexmap::IndexMap;
 use crate::relaxed::{canonical_element, elements};
 use crate::{Entry, PropertySource};
 
+/// A key of more elements is read by its name and bound to nothing: what walks a tree, and drops it, is recursive.
+const DEEPEST: usize = 256;
+
 /// Number of a source, 0 the highest.
 pub(crate) type SourceId = usize;
 
@@ -30,6 +33,13 @@ impl Tree {
         let mut root = Self::default();
         for (id, source) in sources.iter().enumerate() {
             for key in source.entries.keys() {
+                let is_deep = match source.variables {
+                    true => key.split('_').nth(DEEPEST).is_some(),
+                    false => elements(key).nth(DEEPEST).is_some(),
+                };
+                if is_deep {
+                    continue;
+                }
                 if source.variables {
                     root.insert(key.split('_').map(|e| (e.to_lowercase(), e, false)), id, key);
                 } else {

@@ -86,3 +86,15 @@ fn long_inputs_end_quickly() {
         drop(java_properties::parse(text.as_bytes(), "x"));
     }
 }
+
+#[test]
+fn keys_nested_without_end_are_read_and_bound_to_nothing() {
+    let (deep, wide) = ("a.".repeat(100_000) + "a", "A_".repeat(100_000) + "A");
+    let source = PropertySource::of_pairs("x", [(deep.as_str(), "1"), ("b.c", "2")]);
+    let env = Environment::new(
+        vec![source, PropertySource::of_variables("y", [(wide, "3".to_owned())])],
+        Vec::new(),
+    );
+    assert_eq!(env.get(&deep).as_deref(), Some("1"));
+    assert_eq!(env.bind::<serde_json::Value>("").unwrap(), serde_json::json!({ "b": { "c": "2" } }));
+}

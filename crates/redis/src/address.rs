@@ -168,4 +168,34 @@ mod tests {
             assert!(problem.contains("spring.data.redis") && !problem.contains("hunter2"), "{problem}");
         }
     }
+
+    #[test]
+    fn long_urls() {
+        let examples =
+            ["rediss://ada:l%40ve@db:7000/3", "redis://h", "redis://:p@[::1]:6379/0?x=1", "db:6379"];
+        let words = [
+            "redis://",
+            "rediss://",
+            "unix://",
+            ":",
+            "@",
+            "/",
+            "?",
+            "#",
+            "%40",
+            "%",
+            "[",
+            "]",
+            "65536",
+            "16",
+        ];
+        wellspring_test_support::fuzz::text("Redis' URLs", &examples, &words, |text, _| {
+            let shown =
+                match read(&[("spring.data.redis.url", text), ("spring.data.redis.password", "s3cret")]) {
+                    Ok(address) => format!("{address} {address:?}"),
+                    Err(problem) => problem.line(),
+                };
+            assert!(!shown.contains("s3cret") && !shown.contains("l@ve"), "{text}: {shown}");
+        });
+    }
 }

@@ -22,7 +22,7 @@ use wellspring_test_support::long;
 use wellspring_wire::Millis;
 use wellspring_wire::eureka::{DataCenterInfo, Form, InstanceInfo, Metadata, json as codec, xml};
 
-const FULL: Duration = Duration::from_secs(300);
+const FULL: Duration = Duration::from_secs(600);
 
 fn instance(random: &mut Rng) -> InstanceInfo {
     let app = ["FOO", "BAR"][random.usize(0..2)];

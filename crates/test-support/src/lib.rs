@@ -25,6 +25,7 @@ pub mod dns;
 pub mod echo;
 pub mod eureka;
 pub mod fault;
+pub mod fuzz;
 pub mod git;
 pub mod http1;
 pub mod kafka;

@@ -12,16 +12,19 @@ use wellspring_lb_client::Client;
 use wellspring_lb_client::config::Refreshed;
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct Settings {
     greeting: String,
+    /// A feature that is switched without a restart.
+    with_stock: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct Order {
     id: u64,
     greeting: String,
-    stock: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock: Option<Value>,
 }
 
 #[derive(Clone)]
@@ -48,10 +51,15 @@ async fn order(
     State(orders): State<Orders>,
     Path(id): Path<u64>,
 ) -> Result<Json<Order>, (StatusCode, String)> {
-    let stock = orders.client.get(format!("lb://inventory/stock/sku-{id}")).fetch().await;
-    let stock = stock.map_err(|error| {
-        warn!(id, %error, "stock is not known");
-        (StatusCode::BAD_GATEWAY, error.to_string())
-    })?;
-    Ok(Json(Order { id, greeting: orders.settings.get().greeting.clone(), stock }))
+    let settings = orders.settings.get();
+    let stock = if settings.with_stock {
+        let stock = orders.client.get(format!("lb://inventory/stock/sku-{id}")).fetch().await;
+        Some(stock.map_err(|error| {
+            warn!(id, %error, "stock is not known");
+            (StatusCode::BAD_GATEWAY, error.to_string())
+        })?)
+    } else {
+        None
+    };
+    Ok(Json(Order { id, greeting: settings.greeting.clone(), stock }))
 }

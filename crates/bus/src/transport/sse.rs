@@ -295,4 +295,22 @@ mod tests {
         let chunk = vec![b'x'; LIMIT / 4];
         assert!((0..5).any(|_| lines.feed(&chunk).is_none()));
     }
+
+    #[test]
+    fn long_streams() {
+        let example = ": hello\nid: e-1\ndata: {\"a\":\ndata: 1}\n\nid:e-2\r\nevent: gap\r\n\r\n";
+        let words = ["\n", "\r\n", "\r", "\n\n", "data", "data:", "event: gap", ":", "id: 1", " ", "\u{0}"];
+        wellspring_test_support::fuzz::run(
+            "server-sent events (bus)",
+            &[example.as_bytes()],
+            &words,
+            |bytes, rng| {
+                let all = |size: usize| -> Vec<SentEvent> {
+                    let mut lines = Lines::default();
+                    bytes.chunks(size).flat_map(|chunk| lines.feed(chunk).unwrap()).collect()
+                };
+                assert_eq!(all(bytes.len().max(1)), all(rng.usize(1..20)), "however the bytes come");
+            },
+        );
+    }
 }

@@ -197,3 +197,58 @@ fn secrets_are_not_shown() {
     let monitor = monitor(&[("wellspring.monitor.github.secret", "hush")], None);
     assert!(!format!("{monitor:?}").contains("hush"));
 }
+
+#[test]
+fn long_notifications() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let secrets: Vec<(String, &str)> = SENDERS
+        .iter()
+        .map(|webhook| (format!("wellspring.monitor.{}.secret", webhook.name()), "s3cret"))
+        .collect();
+    let secrets: Vec<(&str, &str)> = secrets.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let (trusting, checking) = (monitor(&[], None), monitor(&secrets, None));
+    let bitbucket = r#"{"push":{"changes":[{"new":{"name":"main"}}]},"repository":{"full_name":"a/b"}}"#;
+    let examples =
+        [PUSH, bitbucket, r#"{"path":["orders.yml","a-b-c.properties"]}"#, "path=orders.yml,a.yml&path=b"];
+    let words = [
+        "\"commits\":",
+        "\"added\":[",
+        "\"modified\":",
+        "\"path\":",
+        "[",
+        "]",
+        "{",
+        "}",
+        "null",
+        "-",
+        ".",
+        "/",
+        "%2C",
+        "&path=",
+        ",",
+    ];
+    let headers = [
+        ("x-github-event", "push"),
+        ("x-gitlab-event", "Push Hook"),
+        ("x-gogs-event", "push"),
+        ("x-gitea-event", "push"),
+        ("x-git-oschina-event", "Push Hook"),
+        ("x-event-key", "repo:push"),
+        ("x-hook-uuid", "u"),
+        ("x-hub-signature-256", "sha256=00"),
+        ("x-hub-signature-256", "\u{e9}"),
+        ("x-gitlab-token", "x"),
+        ("x-gitea-signature", "zz"),
+        ("x-gitee-token", "x"),
+        ("x-gitee-timestamp", "1"),
+    ];
+    wellspring_test_support::fuzz::text("webhooks", &examples, &words, |text, rng| {
+        let some: Vec<(&str, &str)> = headers.into_iter().filter(|_| rng.u8(..3) == 0).collect();
+        let (status, names) = runtime.block_on(post(&trusting, &some, text));
+        assert!([200, 400].contains(&status.as_u16()), "{status} for {text}");
+        assert!(status != 200 || names.is_array(), "{names} for {text}");
+        // Without a signature that fits nothing is told to anybody.
+        let (status, names) = runtime.block_on(post(&checking, &some, text));
+        assert!(status != 200 || names == json!([]), "{names} for {text}");
+    });
+}

@@ -99,4 +99,39 @@ mod tests {
             assert_eq!(Accept::of(&headers).choose(&offered), expected, "{accept}");
         }
     }
+
+    #[test]
+    fn long_accept() {
+        let examples = [
+            "text/html, application/json;q=0.9, */*;q=0.1",
+            "application/vnd.spring-boot.actuator.v3+json",
+            "*/*;q=0",
+        ];
+        let words = [
+            ",",
+            ";",
+            "q=",
+            "*/*",
+            "/",
+            "application/json",
+            "application/*",
+            "+json",
+            "1.0001",
+            "NaN",
+            "-1",
+            "\"",
+            " ",
+        ];
+        wellspring_test_support::fuzz::text("Accept", &examples, &words, |text, _| {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = text.parse() {
+                headers.insert(http::header::ACCEPT, value);
+            }
+            let accept = Accept::of(&headers);
+            let offered = ["text/plain", "application/json"];
+            assert!(accept.choose(&offered).is_none_or(|chosen| offered.contains(&chosen)));
+            assert!(accept.concrete().all(|range| !range.contains('*')), "{text:?}");
+            accept.takes_json();
+        });
+    }
 }

@@ -137,4 +137,28 @@ mod tests {
         assert_eq!(decoded(b"a+%C3%A9%2").as_deref(), None);
         assert_eq!(decoded(b"a+%C3%A9").as_deref(), Some("a é"));
     }
+
+    #[test]
+    fn long_forms() {
+        let examples = ["a=b&c=d+e%20f", "{cipher}AQ==", "mysecret=", "%C3%A9=1&&x"];
+        let words = ["&", "=", "%", "%00", "%zz", "+", "%C3", "é", "\u{0}", ";", "="];
+        wellspring_test_support::fuzz::run(
+            "posted forms",
+            &examples.map(str::as_bytes),
+            &words,
+            |bytes, rng| {
+                let query = String::from_utf8_lossy(bytes).into_owned();
+                let query = rng.bool().then_some(query.as_str());
+                for kind in
+                    ["application/x-www-form-urlencoded", "text/plain", "application/json;charset=latin1"]
+                {
+                    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, kind.parse().unwrap())]);
+                    if let Some(posted) = Posted::of(&headers, query, bytes) {
+                        posted.is_form(&query.unwrap_or_default().to_owned());
+                    }
+                }
+                decoded(bytes);
+            },
+        );
+    }
 }

@@ -266,4 +266,27 @@ mod tests {
         remove_members(&mut deep, &names, true);
         assert_eq!(deep, json!({"b": {"c": [{"d": 4}]}}));
     }
+
+    #[test]
+    fn long_pointers_and_templates() {
+        let examples = ["/a/b", "/items/0", "/a~1b/~0", "{{/a/b}} and {{/items/1}}", "/-", ""];
+        let words = ["/", "~0", "~1", "~", "{{", "}}", "{{/", "0", "-", "18446744073709551615", "a", "items"];
+        wellspring_test_support::fuzz::text("JSON pointers, templates", &examples, &words, |text, _| {
+            let mut document =
+                serde_json::json!({ "a": { "b": 1, "": 2 }, "items": [1, { "x": null }], "": "" });
+            super::put(&mut document, text, serde_json::json!([text]));
+            let other = text.chars().rev().collect::<String>();
+            super::take(&mut document, &other);
+            super::text_filled(text, &document);
+            let changes = Changes {
+                rename: vec![(text.to_owned(), other)],
+                remove: vec![text.to_owned()],
+                template: Some(serde_json::json!({ text: [text] })),
+                ..Changes::default()
+            };
+            changes.apply(&mut document);
+            remove_members(&mut document, &[text.to_owned()], true);
+            assert!(document.to_string().len() < 1 << 20);
+        });
+    }
 }

@@ -97,4 +97,59 @@ mod tests {
         assert_eq!(read[1], [("For".to_owned(), "a".to_owned()), ("host".to_owned(), "b".to_owned())]);
         assert_eq!(written(&[("for", "a:1"), ("host", "b")]), "for=\"a:1\";host=b");
     }
+
+    #[test]
+    fn long_forwarded() {
+        let examples = [
+            "for=1.2.3.4;host=a;proto=https, for=\"[::1]:5\";by=x",
+            "for=unknown",
+            "1.2.3.4, 5.6.7.8:9",
+            "https",
+            "a.example:8443",
+        ];
+        let words = [
+            "for=", "host=", "proto=", "by=", "\"", ";", ",", "=", "[", "]", ":", "::1", "\\", " ", "65536",
+            "\u{e9}",
+        ];
+        wellspring_test_support::fuzz::run(
+            "Forwarded, X-Forwarded-*",
+            &examples.map(str::as_bytes),
+            &words,
+            |bytes, rng| {
+                let Ok(value) = http::HeaderValue::from_bytes(bytes) else { return };
+                let mut headers = http::HeaderMap::new();
+                for name in [
+                    "forwarded",
+                    "x-forwarded-for",
+                    "x-forwarded-host",
+                    "x-forwarded-port",
+                    "x-forwarded-proto",
+                ] {
+                    if rng.bool() {
+                        headers.append(name, value.clone());
+                    }
+                }
+                let mut original = super::Original {
+                    uri: "/".parse().unwrap(),
+                    host: None,
+                    peer: "10.0.0.1:5".parse().unwrap(),
+                    local: "10.0.0.2:80".parse().unwrap(),
+                    secure: false,
+                    version: http::Version::HTTP_11,
+                    accept: None,
+                    certificate: None,
+                };
+                crate::headers::believed::apply(&mut original, &headers);
+                // What is believed never becomes what cannot be sent on.
+                for trusted in [".*", "10\\..*"] {
+                    let mut sent = headers.clone();
+                    super::extend(&mut sent, &original, &super::JavaRegex::new(trusted).unwrap(), rng.bool());
+                    assert!(
+                        sent.get_all(http::header::FORWARDED).iter().count() >= 1,
+                        "{headers:?} became {sent:?}"
+                    );
+                }
+            },
+        );
+    }
 }

@@ -14,7 +14,7 @@ pub(super) fn argument(args: &Args, name: &str) -> Result<i64, Problem> {
     })
 }
 
-fn parse(text: &str) -> Option<i64> {
+pub(super) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(millis) = text.parse::<i64>() {
         return Some(millis);

@@ -89,4 +89,44 @@ mod tests {
         }
         assert!(Subnet::parse("10.0.0.0/33").is_none() && Subnet::parse("host").is_none());
     }
+
+    #[test]
+    fn long_subnets_dates_and_versions() {
+        let examples = [
+            "10.0.0.0/8",
+            "::1/128",
+            "fd00::/0",
+            "2017-01-20T17:42:47.789-07:00[America/Denver]",
+            "1700000000000",
+            "v1.2.3",
+            "1.2+",
+        ];
+        let words = [
+            "/",
+            ":",
+            ".",
+            "::",
+            "33",
+            "129",
+            "-1",
+            "[",
+            "]",
+            "Z",
+            "T",
+            "+",
+            "%eth0",
+            "Europe/",
+            "v",
+            "99999999999999999999",
+        ];
+        wellspring_test_support::fuzz::text("subnets, dates, versions", &examples, &words, |text, _| {
+            for subnet in [Subnet::parse(text), Subnet::exact(text)].into_iter().flatten() {
+                assert!(subnet.contains(subnet.network), "{text}");
+                let again = Subnet::parse(&subnet.to_string()).unwrap();
+                assert_eq!((again.network, again.bits), (subnet.network, subnet.bits), "{text}");
+            }
+            super::super::date::parse(text);
+            super::super::version::parse(text);
+        });
+    }
 }

@@ -75,7 +75,7 @@ impl Strategy {
     }
 }
 
-fn parse(text: &str) -> Option<Numbers> {
+pub(super) fn parse(text: &str) -> Option<Numbers> {
     let digits = text.trim().trim_start_matches(['v', 'V']);
     let mut numbers = [0; 3];
     let mut parts = digits.split('.');

@@ -144,4 +144,38 @@ mod tests {
         };
         assert_eq!((shown.as_str(), described.secure, described.headers.len()), ("GET /a?b", true, 2));
     }
+
+    #[test]
+    fn long_recordings() {
+        let examples = [
+            r#"10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /orders/7?x=1 HTTP/1.1" 200 5 "-" "curl/8""#,
+            r#"{"method":"GET","path":"/a","host":"h","status":200}"#,
+            "GET /orders/7\n# comment\n\nPOST /x",
+            r#"{"log":{"entries":[{"request":{"method":"GET","url":"https://h:8/a?b=c","headers":[{"name":"a","value":"b"}]}}]}}"#,
+        ];
+        let words = [
+            "\"",
+            "\n",
+            "GET ",
+            " HTTP/1.1",
+            "\"request\":",
+            "\"url\":",
+            "{",
+            "}",
+            "[",
+            "]",
+            "http://",
+            "null",
+            "\\",
+            "%zz",
+            "#",
+        ];
+        wellspring_test_support::fuzz::text("recorded requests", &examples, &words, |text, _| {
+            for recorded in read(text) {
+                if let Recorded::Request(_, described) = recorded {
+                    assert!(!described.method.is_empty());
+                }
+            }
+        });
+    }
 }

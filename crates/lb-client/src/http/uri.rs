@@ -82,4 +82,22 @@ mod tests {
         assert!(real_address("orders/7", &Instance::new("o", "a", "h", 1)).is_err());
         assert!(real_address("lb:///7", &Instance::new("o", "a", "h", 1)).is_err());
     }
+
+    #[test]
+    fn long_addresses() {
+        let examples =
+            ["lb://orders/a/b?c=d#e", "http://user:p@orders:80/x", "https://[::1]:8443/", "lb://ORDERS"];
+        let words =
+            ["lb:", "//", "/", ":", "@", "?", "#", "[", "]", "%2F", "%", "\\", " ", "\u{e9}", "..", "http"];
+        wellspring_test_support::fuzz::text("addresses of services", &examples, &words, |text, _| {
+            let service = service_of(text);
+            has_port(text);
+            let mut address = String::from("http://h/");
+            push_segment(&mut address, &text);
+            let path = url::Url::parse(&address).unwrap();
+            assert_eq!(path.host_str(), Some("h"), "{text:?} became {address}");
+            assert!(path.query().is_none() && path.fragment().is_none(), "{text:?} became {address}");
+            drop(service);
+        });
+    }
 }

@@ -81,4 +81,24 @@ mod tests {
             assert_eq!(HashKey::parse(wrong), None, "{wrong}");
         }
     }
+
+    #[test]
+    fn long_keys_and_cookies() {
+        let words = ["header:", "cookie:", "ip", "path", "=", ";", "; ", "a", "\"", ",", " "];
+        wellspring_test_support::fuzz::text(
+            "cookies, hash keys",
+            &["cookie:a", "a=b; c=d", "header:x"],
+            &words,
+            |text, _| {
+                let mut headers = HeaderMap::new();
+                if let Ok(value) = text.parse() {
+                    headers.insert(COOKIE, value);
+                }
+                for key in HashKey::parse(text).into_iter().chain([HashKey::Cookie("a".to_owned())]) {
+                    let found = key.of(&headers, text, || text.to_owned());
+                    assert!(found.is_none_or(|found| found.len() <= text.len()), "{text:?}");
+                }
+            },
+        );
+    }
 }

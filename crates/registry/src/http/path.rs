@@ -196,4 +196,31 @@ mod tests {
             assert_eq!(Resource::parse(path), expected, "{path}");
         }
     }
+
+    #[test]
+    fn long_paths() {
+        let examples = [
+            "/eureka/apps/A/id:1/status",
+            "/eureka/v2/vips/a%2Fb",
+            "/eureka/apps/delta/",
+            "/eureka/instances/%C3%A9",
+        ];
+        let words = [
+            "/", "//", "%", "%2F", "%00", "%zz", "apps", "delta", "status", "metadata", "v2/", "..", "é", "?",
+        ];
+        wellspring_test_support::fuzz::text(
+            "the registry's paths, peers' addresses",
+            &examples,
+            &words,
+            |text, _| {
+                drop(Resource::parse(text));
+                if let Ok(peer) = crate::peers::address::Address::parse(text) {
+                    assert!(!format!("{peer} {peer:?}").contains("s3cret"));
+                }
+                if let Ok(peer) = crate::peers::address::Address::parse(&format!("http://u:s3cret@h{text}")) {
+                    assert!(!format!("{peer} {peer:?}").contains("s3cret"), "{text}");
+                }
+            },
+        );
+    }
 }

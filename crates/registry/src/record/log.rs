@@ -300,4 +300,24 @@ mod tests {
         .copied());
         assert_eq!(last, Some(199));
     }
+
+    #[test]
+    fn long_files() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let example = runtime.block_on(async {
+            written(folder.path(), 1..4, 1 << 20).await;
+            std::fs::read(folder.path().join(NAME)).unwrap()
+        });
+        let words = ["\n", "{", "}", "\"id\":", "18446744073709551615", "-1", "null", "\u{0}"];
+        let path = folder.path().join("spoiled");
+        wellspring_test_support::fuzz::run("the registry's event log", &[&example], &words, |bytes, _| {
+            std::fs::write(&path, bytes).unwrap();
+            let (whole, _) =
+                runtime.block_on(async { (append(&path).await.unwrap().1, last_id(&path).await) });
+            let kept = std::fs::read(&path).unwrap();
+            assert!(kept.len() as u64 == whole && bytes.starts_with(&kept), "what was whole stays");
+            assert!(kept.is_empty() || kept.ends_with(b"\n"));
+        });
+    }
 }

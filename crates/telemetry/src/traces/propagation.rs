@@ -346,4 +346,48 @@ mod tests {
         assert_eq!(headers["b3"], "463ac35c9f6413ad-0000000000000007-0");
         assert_eq!(headers["traceparent"], "00-0000000000000000463ac35c9f6413ad-0000000000000007-00");
     }
+
+    #[test]
+    fn long_trace_headers() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let b3 = "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90";
+        let words = [
+            "-",
+            "00",
+            "ff",
+            "01",
+            "d",
+            "0",
+            "1",
+            "true",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "e457b5a2e4d86bd1",
+            "a=b",
+            ",",
+            ";",
+            "=",
+            "\u{e9}",
+        ];
+        wellspring_test_support::fuzz::run(
+            "traceparent, b3, baggage",
+            &[trace.as_bytes(), b3.as_bytes(), b"k=v;p=1,k2=v2"],
+            &words,
+            |bytes, rng| {
+                let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+                let mut headers = HeaderMap::new();
+                for name in
+                    [TRACEPARENT, TRACESTATE, BAGGAGE, B3, TRACE_ID, SPAN_ID, SAMPLED, FLAGS, PARENT_ID]
+                {
+                    if rng.bool() {
+                        headers.insert(name, value.clone());
+                    }
+                }
+                let propagation = Propagation::both(vec![Format::W3c, Format::B3, Format::B3Multi]);
+                let Some(context) = propagation.extract(&headers) else { return };
+                let mut sent = HeaderMap::new();
+                propagation.inject(&context, Some(rng.u64(..)), &mut sent);
+                assert!(propagation.extract(&sent).is_some(), "{headers:?} became {sent:?}");
+            },
+        );
+    }
 }

@@ -114,4 +114,27 @@ mod tests {
         assert_eq!(Statement::new("a=`?` and b='\\'?' and c=?;", Dialect::MySql).placeholders, 1);
         assert!(Statement::new(" SELECT a, b FROM t; ", Dialect::Postgres).text.contains("FROM t\n)"));
     }
+
+    #[test]
+    fn long_statements() {
+        let examples = [
+            "SELECT k, v FROM p WHERE a=? AND b=? -- ?\n AND c=?",
+            "SELECT '?''?', \"?\" /* ? /* ? */ */ , $tag$ ? $tag$ WHERE x = ?",
+            "SELECT `?` FROM t WHERE a = ? # ?\n",
+            "SELECT E'\\'?' FROM t",
+        ];
+        let words = ["?", "'", "\"", "`", "--", "/*", "*/", "#", "$$", "$a$", "\\", "\n", "::", "??", "é"];
+        wellspring_test_support::fuzz::text("SQL statements", &examples, &words, |text, _| {
+            for backslashes in [false, true] {
+                let (numbered, count) = numbered(text, backslashes);
+                assert!(count <= text.matches('?').count(), "{text:?}");
+                for number in [1, count] {
+                    assert!(
+                        count == 0 || numbered.contains(&format!("${number}")),
+                        "{text:?} became {numbered:?}"
+                    );
+                }
+            }
+        });
+    }
 }

@@ -203,4 +203,39 @@ mod tests {
             assert!(!error.contains("hunter2"), "{error}");
         }
     }
+
+    #[test]
+    fn long_urls() {
+        let examples = [
+            "jdbc:postgresql://h:5433/db?user=u&password=p&sslmode=require",
+            "jdbc:mysql://[::1]/db?useSSL=false",
+            "jdbc:mariadb://h1,h2:3/db",
+            "jdbc:postgresql:db",
+        ];
+        let words = [
+            "jdbc:",
+            "postgresql:",
+            "mysql:",
+            "//",
+            "/",
+            "?",
+            "&",
+            "=",
+            ":",
+            "[",
+            "]",
+            "@",
+            ",",
+            "%2F",
+            "%",
+            "#",
+            "65536",
+        ];
+        wellspring_test_support::fuzz::text("jdbc URLs", &examples, &words, |text, _| {
+            match Target::parse(text) {
+                Ok(target) => drop(target.to_string()),
+                Err(complaint) => assert!(!complaint.is_empty()),
+            }
+        });
+    }
 }

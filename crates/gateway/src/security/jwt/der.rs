@@ -67,4 +67,26 @@ mod tests {
         );
         assert_eq!(rsa_numbers(b"nonsense"), None);
     }
+
+    #[test]
+    fn long_der() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap().cert;
+        let rsa = [0x30, 0x0a, 0x02, 0x03, 0x00, 0xaa, 0xbb, 0x02, 0x03, 0x01, 0x00, 0x01];
+        let words = ["0\u{82}", "\u{2}\u{1}", "\u{3}", "0\u{80}", "\u{0}"];
+        wellspring_test_support::fuzz::run(
+            "DER of keys and certificates",
+            &[certificate.der(), &key.serialize_der(), &rsa],
+            &words,
+            |bytes, _| {
+                if let Some((_, content, rest)) = element(bytes) {
+                    assert!(content.len() + rest.len() < bytes.len());
+                }
+                if let Some((n, e)) = rsa_numbers(bytes) {
+                    assert!(n.len() + e.len() < bytes.len());
+                }
+                crate::security::certificate::subject(bytes);
+            },
+        );
+    }
 }

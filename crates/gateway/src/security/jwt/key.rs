@@ -231,4 +231,37 @@ mod tests {
         }
         assert!(read_set(b"{}").is_err() && read_set(b"<html>").is_err());
     }
+
+    #[test]
+    fn long_key_sets_and_pem() {
+        let set = json!({ "keys": [
+            { "kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": "qrs", "e": "AQAB" },
+            { "kty": "EC", "crv": "P-256", "kid": "b", "x": "AAAA", "y": "AAAA" }, { "kty": "OKP", "crv": "Ed25519", "x": "AAAA" },
+        ]});
+        let set = set.to_string();
+        let pem = rcgen::KeyPair::generate().unwrap().public_key_pem();
+        let words = [
+            "\"kty\":",
+            "\"RSA\"",
+            "\"keys\":[",
+            "null",
+            "{",
+            "}",
+            "[",
+            "]",
+            "=",
+            "-----BEGIN PUBLIC KEY-----",
+            "-----END PUBLIC KEY-----",
+            "RSA ",
+            "MIIB",
+        ];
+        wellspring_test_support::fuzz::text("JWK sets, public keys", &[&set, &pem], &words, |text, _| {
+            let keys = read_set(text.as_bytes()).unwrap_or_default();
+            for key in keys.iter().chain(Key::from_pem(text).ok().as_ref()) {
+                for algorithm in [Algorithm::RS256, ES256, ES384, EdDSA] {
+                    assert!(!key.signed(algorithm, b"message", b"made up"));
+                }
+            }
+        });
+    }
 }

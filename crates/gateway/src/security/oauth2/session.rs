@@ -224,4 +224,36 @@ mod tests {
         assert!(open("id-1", &broken).is_none() && open("id-1", b"").is_none());
         assert!(!key("id-1").contains("id-1"));
     }
+
+    #[test]
+    fn long_cookies_sealed_sessions_and_token_answers() {
+        let session: Session = serde_json::from_value(serde_json::json!({})).unwrap_or_default();
+        let sealed = seal("id", &session).unwrap();
+        let answer = r#"{"access_token":"a.b.c","refresh_token":"r","expires_in":300,"id_token":"x.y.z","token_type":"Bearer"}"#;
+        let words = [
+            "=",
+            "A",
+            "/",
+            "{",
+            "}",
+            "\"access_token\":",
+            "null",
+            "\"expires_in\":",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "\\u0000",
+        ];
+        wellspring_test_support::fuzz::text(
+            "sealed sessions, token answers",
+            &[&sealed, answer],
+            &words,
+            |text, _| {
+                assert!(open("id", text.as_bytes()).is_none() || text == sealed, "{text} opens");
+                assert!(open("other", text.as_bytes()).is_none());
+                if let Ok(answer) = serde_json::from_str(text) {
+                    drop(crate::security::oauth2::token::Tokens::read(&answer));
+                }
+            },
+        );
+    }
 }

@@ -34,7 +34,7 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    fn read(answer: &Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn read(answer: &Map<String, Value>) -> Result<Self, String> {
         let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
         let Some(access) = text("access_token").filter(|token| token.bytes().all(|b| b.is_ascii_graphic()))
         else {

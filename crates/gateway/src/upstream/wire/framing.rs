@@ -230,4 +230,48 @@ mod tests {
             assert!(decoded(text, text.len()).is_err(), "{text:?}");
         }
     }
+
+    #[test]
+    fn long_chunks() {
+        let examples: [&[u8]; 3] = [
+            b"5\r\nhello\r\n0\r\n\r\n",
+            b"a;x=\"y\"\r\n0123456789\r\n1\r\n!\r\n0\r\nDigest: x\r\nA: b\r\n\r\n",
+            b"000\r\n\r\nHTTP/1.1 200 OK\r\n",
+        ];
+        let words = [
+            "\r\n",
+            "\n",
+            "\r",
+            "0\r\n\r\n",
+            "ffffffffffffffff\r\n",
+            "10000000000000000\r\n",
+            ";",
+            "+1",
+            "-1",
+            "0x1",
+            " ",
+            "Content-Length: 1\r\n",
+        ];
+        wellspring_test_support::fuzz::run("chunked bodies", &examples, &words, |bytes, rng| {
+            let all = |size: usize| {
+                let (mut inbox, mut decoder, mut data) =
+                    (BytesMut::new(), Decoder::Chunked(Chunk::Size), Vec::new());
+                for chunk in bytes.chunks(size) {
+                    inbox.extend_from_slice(chunk);
+                    while !decoder.is_over() {
+                        match decoder.decode(&mut inbox) {
+                            Ok(Decoded::Data(bytes)) => data.extend_from_slice(&bytes),
+                            Ok(Decoded::Trailers(_)) => {}
+                            Ok(Decoded::Over | Decoded::More) => break,
+                            Err(_) => return (data, false, true),
+                        }
+                    }
+                }
+                (data, decoder.is_over(), false)
+            };
+            let (whole, pieces) = (all(bytes.len().max(1)), all(rng.usize(1..20)));
+            assert!(whole.0.len() <= bytes.len());
+            assert_eq!(whole, pieces, "however the bytes come");
+        });
+    }
 }

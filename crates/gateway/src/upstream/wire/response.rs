@@ -221,4 +221,50 @@ mod tests {
         let text = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(head(text, &Method::GET).unwrap().unwrap().patience, Some(Duration::from_secs(5)));
     }
+
+    #[test]
+    fn long_heads() {
+        let examples: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5, max=10\r\n\r\nhello",
+            b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.0 200\nTransfer-Encoding: gzip, chunked\n\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        ];
+        let words = [
+            "\r\n",
+            "\n",
+            "\r",
+            ": ",
+            "Content-Length: ",
+            "Transfer-Encoding: chunked\r\n",
+            "Connection: close\r\n",
+            "timeout=",
+            "HTTP/1.1 ",
+            "099",
+            "999 ",
+            ", ",
+            "\u{0}",
+            "\t",
+            " folded\r\n",
+            "x\u{e9}: y\r\n",
+        ];
+        wellspring_test_support::fuzz::run("heads of answers", &examples, &words, |bytes, _| {
+            for method in [Method::GET, Method::HEAD, Method::CONNECT] {
+                let mut inbox = BytesMut::from(bytes);
+                match take(&mut inbox, &method, 8 << 10) {
+                    Ok(Some(head)) => {
+                        assert!(inbox.len() < bytes.len());
+                        let bodiless = method == Method::HEAD || head.status == 204 || head.status == 304;
+                        assert!(!bodiless || head.body.is_over(), "{:?}", head.body);
+                        // One way to tell the end: never a length beside an encoding.
+                        let both = head.headers.contains_key(CONTENT_LENGTH)
+                            && head.headers.contains_key(TRANSFER_ENCODING);
+                        assert!(!both || bodiless || method == Method::CONNECT, "{:?}", head.headers);
+                    }
+                    Ok(None) => assert_eq!(inbox.len(), bytes.len()),
+                    Err(complaint) => assert!(!complaint.is_empty()),
+                }
+            }
+            drop(trailers(&Bytes::copy_from_slice(bytes)));
+        });
+    }
 }

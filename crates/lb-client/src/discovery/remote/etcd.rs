@@ -306,4 +306,23 @@ mod tests {
         assert_eq!(metadata.len(), 2);
         assert_eq!(end_of("/services/"), b"/services0");
     }
+
+    #[test]
+    fn long_endpoints() {
+        let examples = [
+            r#"{"Addr":"10.0.0.1:80","Metadata":{"zone":"a","n":1}}"#,
+            "http://10.0.0.1:80/x",
+            "[::1]:80",
+            "host",
+        ];
+        let words =
+            ["{", "}", "[", "]", ":", "//", "@", "http://", "https://", "\"Addr\":", "null", ",", "%"];
+        wellspring_test_support::fuzz::text("etcd's endpoints", &examples, &words, |text, _| {
+            address(text);
+            decoded(text);
+            if let Ok(value) = serde_json::from_str::<Value>(text) {
+                texts(&value);
+            }
+        });
+    }
 }

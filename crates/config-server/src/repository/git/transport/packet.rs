@@ -127,4 +127,86 @@ mod tests {
         let mut read = Packets::new(Incoming::Stream(Box::new(silent)), Duration::from_secs(5));
         assert_eq!(read.next().await, Err("no answer within 5 s".to_owned()));
     }
+
+    #[test]
+    fn long_packets() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let id = "5f0c3d2e1b4a5f0c3d2e1b4a5f0c3d2e1b4a5f0c";
+        let mut example = Vec::new();
+        line(
+            &mut example,
+            &format!("{id} HEAD\0multi_ack side-band-64k ofs-delta symref=HEAD:refs/heads/main\n"),
+        );
+        line(&mut example, &format!("{id} refs/heads/main\n"));
+        example.extend_from_slice(FLUSH);
+        line(&mut example, "NAK\n");
+        line(&mut example, "\u{1}PACK");
+        example.extend_from_slice(FLUSH);
+        let words = [
+            "0000",
+            "0001",
+            "0003",
+            "0004",
+            "0009",
+            "ffff",
+            "ERR ",
+            "\u{0}",
+            "\u{1}",
+            "\u{2}",
+            " refs/heads/",
+            "^{}",
+            "-001",
+            "+004",
+            id,
+        ];
+        wellspring_test_support::fuzz::run("Git's packets", &[&example], &words, |bytes, _| {
+            let stream = std::io::Cursor::new(bytes.to_vec());
+            let mut read = Packets::new(Incoming::Stream(Box::new(stream)), Duration::from_secs(5));
+            runtime.block_on(async {
+                let said = super::super::pack::advertisement(&mut read).await;
+                if let Ok(said) = said {
+                    assert!(said.refs.names.len() <= bytes.len() / 40 + 1);
+                }
+                let mut left = bytes.len() + 2;
+                while read.next().await.is_ok() {
+                    left -= 1;
+                    assert!(left > 0, "packets without end");
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn long_packs() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // A real pack: what libgit2 makes of a repository with a few objects.
+        let remote =
+            wellspring_test_support::Repository::with(&[("a.yml", "a: 1\n"), ("b/c.yml", "b: 2\n")]).unwrap();
+        let repository = git2::Repository::open(remote.path()).unwrap();
+        let mut builder = repository.packbuilder().unwrap();
+        builder.insert_commit(repository.head().unwrap().target().unwrap()).unwrap();
+        let mut pack = git2::Buf::new();
+        builder.write_buf(&mut pack).unwrap();
+        let mut example = Vec::new();
+        line(&mut example, "NAK\n");
+        for piece in pack.chunks(60) {
+            example.extend_from_slice(format!("{:04x}", piece.len() + 5).as_bytes());
+            example.push(1);
+            example.extend_from_slice(piece);
+        }
+        example.extend_from_slice(FLUSH);
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init_bare(folder.path()).unwrap();
+        let words =
+            ["0000", "0004", "0005\u{1}", "0005\u{2}", "0005\u{3}", "PACK", "\u{0}\u{0}\u{0}\u{2}", "ffff"];
+        let mut taken = 0;
+        wellspring_test_support::fuzz::run("Git's packs", &[&example], &words, |bytes, _| {
+            let stream = std::io::Cursor::new(bytes.to_vec());
+            let mut read = Packets::new(Incoming::Stream(Box::new(stream)), Duration::from_secs(5));
+            if runtime.block_on(super::super::pack::receive(&mut read, folder.path())).is_ok() {
+                taken += 1;
+            }
+        });
+        assert!(taken > 0, "no pack was ever taken");
+    }
 }

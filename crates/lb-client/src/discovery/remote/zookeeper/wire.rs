@@ -133,4 +133,26 @@ mod tests {
         assert_eq!(Reader(&[0xff, 0xff, 0xff, 0xf0]).bytes(), Err(Short));
         assert_eq!(Reader(&[0xff, 0xff, 0xff, 0xff]).bytes(), Ok(&[][..]));
     }
+
+    #[test]
+    fn long_answers() {
+        let list = [0, 0, 0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 1, b'b'];
+        let reply = [[0, 0, 0, 7].as_slice(), &[0; 12], &list].concat();
+        let words = ["\u{0}\u{0}\u{0}\u{1}", "\u{0}\u{0}\u{0}\u{0}", "\u{7f}", "a"];
+        wellspring_test_support::fuzz::run("ZooKeeper's answers", &[&list, &reply], &words, |bytes, rng| {
+            let mut reader = Reader(bytes);
+            for _ in 0..4 {
+                let ended = match rng.u8(..4) {
+                    0 => reader.number().is_err(),
+                    1 => reader.long().is_err(),
+                    2 => reader.text().is_err(),
+                    _ => reader.texts().is_err(),
+                };
+                if ended {
+                    break;
+                }
+            }
+            assert!(reader.0.len() <= bytes.len());
+        });
+    }
 }
