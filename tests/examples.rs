@@ -134,7 +134,7 @@ impl Ports {
             let (before, after) = rest.split_at(at + 1);
             out.push_str(before);
             let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-            rest = &after[digits.len()..];
+            rest = after.strip_prefix(&*digits).unwrap_or_default();
             match digits.parse::<u16>() {
                 Ok(port) if digits.len() == 4 && (8000..9800).contains(&port) => {
                     write!(out, "{}", self.of(port)).unwrap()
@@ -169,7 +169,8 @@ fn every_page_does_what_it_says() {
     std::os::unix::fs::symlink(tools::root().join("examples"), folder.path().join("examples")).unwrap();
     let path: Vec<PathBuf> =
         PROGRAMS.iter().map(|program| binaries::path(program).parent().unwrap().to_owned()).collect();
-    let path = format!("{}:{}", path[0].display(), std::env::var("PATH").unwrap());
+    let path =
+        format!("{}:{}", path[0].display(), std::env::var_os("PATH").unwrap_or_default().to_string_lossy());
     let mut ports = Ports::default();
     let scripts: Vec<(String, String)> = pages()
         .iter()

@@ -70,6 +70,7 @@ async fn the_compose_file_comes_up_and_outlives_each_of_its_containers() {
         episodes.push(episode);
     }
     let (requests, troubled) = load.stop().await;
+    walk::profiles(&stack);
     let report = report::table(&episodes, requests, &images);
     println!("\n{report}");
     stack.keep(&report);
@@ -77,7 +78,7 @@ async fn the_compose_file_comes_up_and_outlives_each_of_its_containers() {
     assert!(lost.is_empty(), "{} of {requests} requests lost, such as {:?}", lost.len(), lost.first());
     assert!(
         stack.refused_containers().is_empty(),
-        "restarted on their own: {:?}",
+        "started again on their own: {:?}",
         stack.refused_containers()
     );
 }

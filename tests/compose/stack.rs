@@ -82,6 +82,11 @@ impl Stack {
         said(&mut self.compose(&["up", "-d", "--build"]));
     }
 
+    /// Services of a profile; to name them is to want them.
+    pub(crate) fn up_also(&self, services: &[&str]) {
+        said(&mut self.compose(&[&["up", "-d"], services].concat()));
+    }
+
     fn down(&self) {
         said(&mut self.compose(&["down", "--volumes", "--remove-orphans"]));
     }
@@ -95,6 +100,8 @@ impl Stack {
         if std::env::var_os("WELLSPRING_BIN_DIR").is_some() {
             command.env("BUILD", "prebuilt");
         }
+        // As docs/start.md says of the profile with Zipkin; who listens there is started last.
+        command.env("TRACES", "true");
         command
     }
 
@@ -277,9 +284,9 @@ fn docker(words: &[&str]) -> Command {
 
 /// BuildKit, asked for in the words of both generations; the distribution's client brings its own.
 fn environment(mut command: Command) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     command
-        .env("PATH", format!("/usr/bin:{path}"))
+        .env("PATH", format!("/usr/bin:{}", path.to_string_lossy()))
         .env("DOCKER_BUILDKIT", "1")
         .env("COMPOSE_DOCKER_CLI_BUILD", "1");
     command

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# stand-ins.sh [NAME...]   debian, redis, rabbitmq, prometheus, zipkin, rust; default: those of the compose file's default profile
+# stand-ins.sh [NAME...]   debian, redis, rabbitmq, prometheus, zipkin, rust; default: all but rust
 # For machines that cannot pull: images of Debian's own packages under the public tags that the compose file and the Dockerfile name, with
 # the entry points, users, paths, ports and variables that they rely on. What is there already stays as it is.
 # Needs root, a Docker daemon, debootstrap; zipkin needs mvn, rust the toolchain of this machine.
 set -euo pipefail
-[ $# -gt 0 ] || set -- debian redis rabbitmq
+[ $# -gt 0 ] || set -- debian redis rabbitmq prometheus zipkin
 export DOCKER_BUILDKIT=0 # The classic builder asks no registry for a base that is here.
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 there() { docker image inspect "$1" >/dev/null 2>&1; }

@@ -63,3 +63,38 @@ pub(crate) fn news(stack: &Stack, what: &str) {
             })
     });
 }
+
+/// Prometheus scrapes whoever is registered and has read the alerts; Zipkin shows a request through gateway, `orders` and `inventory`.
+pub(crate) fn profiles(stack: &Stack) {
+    stack.up_also(&["prometheus", "zipkin"]);
+    let asked = |port: u16, path: &str| {
+        http1::get(port, path).ok().filter(|reply| reply.status == 200).map(|reply| reply.json())
+    };
+    let mut seen = serde_json::Value::Null;
+    let scraped = poll::within(SOON, || {
+        seen = asked(9090, "/api/v1/targets?state=active").unwrap_or_default();
+        let targets = seen["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        targets.len() >= 10 && targets.iter().all(|target| target["health"] == "up")
+    });
+    assert!(scraped, "Prometheus does not scrape everybody: {seen}");
+    let rules = asked(9090, "/api/v1/rules").unwrap();
+    assert!(
+        rules["data"]["groups"].as_array().is_some_and(|groups| !groups.is_empty()),
+        "no alerts: {rules}"
+    );
+    let traced = poll::within(SOON, || {
+        for port in GATEWAYS {
+            http1::get(port, "/orders/7").ok();
+        }
+        seen = asked(9411, "/api/v2/traces?serviceName=inventory&limit=5").unwrap_or_default();
+        let services: Vec<&str> = seen[0]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|span| span["localEndpoint"]["serviceName"].as_str())
+            .collect();
+        ["gateway", "orders", "inventory"].iter().all(|service| services.contains(service))
+    });
+    assert!(traced, "Zipkin shows no whole request: {seen}");
+    println!("profiles: Prometheus scrapes everybody, Zipkin shows whole requests");
+}

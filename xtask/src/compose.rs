@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> bool {
     if options.stand_ins {
         let mut images = script("stand-ins.sh");
         if options.source {
-            images.args(["debian", "redis", "rabbitmq", "rust"]);
+            images.args(["debian", "redis", "rabbitmq", "prometheus", "zipkin", "rust"]);
         }
         let mut docker = script("docker.sh");
         docker.arg("up");

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             Ok(options) => compose::run(&options),
             Err(word) => return misused(&word),
         },
-        ["sbom"] => dependencies::sbom(),
+        ["sbom"] => dependencies::sbom() & dependencies::check(),
         ["check"] => check::run(),
         ["bench", options @ ..] => bench::run(options),
         ["tidy"] => tidy::run(),

@@ -12,11 +12,12 @@ use fastrand::Rng;
 use tokio::time::Instant;
 
 use crate::long;
+use crate::process::cpu_time;
 
 /// What a target takes in every run, and at full length.
 const SHORT: Duration = Duration::from_millis(500);
 const FULL: Duration = Duration::from_secs(600);
-/// No case takes longer, on a machine however busy.
+/// No case takes more processor time; on a busy machine that may be long.
 const HANG: Duration = Duration::from_secs(60);
 /// The longest input.
 const LONGEST: usize = 1 << 16;
@@ -132,13 +133,14 @@ impl Watch {
         let (shared, name) = (Arc::new((AtomicU64::new(0), AtomicU64::new(0))), name.to_owned());
         let watched = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let mut last = (OVER - 1, Instant::now());
+            let used = || cpu_time(std::process::id());
+            let mut last = (OVER - 1, used());
             loop {
                 std::thread::sleep(Duration::from_millis(100));
                 match watched.0.load(Relaxed) {
                     OVER => return,
-                    count if count != last.0 => last = (count, Instant::now()),
-                    _ if last.1.elapsed() > HANG => {
+                    count if count != last.0 => last = (count, used()),
+                    _ if used().saturating_sub(last.1) > HANG => {
                         eprintln!("{name}: a case does not end: SEED={}", watched.1.load(Relaxed));
                         std::process::abort();
                     }

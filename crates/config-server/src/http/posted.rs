@@ -154,7 +154,7 @@ mod tests {
                 {
                     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, kind.parse().unwrap())]);
                     if let Some(posted) = Posted::of(&headers, query, bytes) {
-                        posted.is_form(&query.unwrap_or_default().to_owned());
+                        posted.is_form(query.unwrap_or_default());
                     }
                 }
                 decoded(bytes);
