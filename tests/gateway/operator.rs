@@ -106,3 +106,76 @@ fn the_command_line_shows_routes_and_live_requests_of_a_running_gateway() {
         assert!(!line.contains("s3cret"), "{line}");
     }
 }
+
+/// Exit status, standard output, standard error.
+fn answered(words: &[&str], admin: u16) -> (i32, String, String) {
+    let server = format!("http://127.0.0.1:{admin}");
+    let output = wellspring(&[words, &["--server", &server]].concat()).output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.code().unwrap(), out, err)
+}
+
+#[test]
+fn routes_and_breakers_of_a_running_gateway_are_looked_at_and_changed_by_the_command_line() {
+    let (upstream, admin) = (Echo::start(), port::free());
+    let gateway = running(&upstream, admin);
+    let status = |path: &str| http1::get(gateway.port(), path).unwrap().status;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let breaker = "{name: CircuitBreaker, args: {name: b}}";
+    let good = file(
+        "good.yml",
+        format!(
+            "routes:\n- {{id: new, uri: '{}', predicates: [Path=/new/**], filters: [{breaker}]}}\n",
+            upstream.url("")
+        ),
+    );
+    let bad = file("bad.yml", "routes:\n- {id: x, uri: 'http://h:1', predicates: [Pfad=/]}\n".to_owned());
+
+    status("/orders/7");
+    let (code, out, _) = answered(&["routes", "list"], admin);
+    assert!(code == 0 && out.contains("P99 MS") && out.contains("orders"), "{out}");
+    let (code, out, _) = answered(&["routes", "list", "-o", "json"], admin);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, listed["items"][0]["requests"].as_u64()), (0, Some(1)), "{out}");
+    let (code, out, _) = answered(&["routes", "trace", "GET", "/missing/1"], admin);
+    assert!(code == 0 && out.contains("not orders") && out.contains("application.yml:"), "{out}");
+    let (code, out, _) = answered(&["routes", "diff", &good], admin);
+    assert!(code == 1 && out.contains("- orders") && out.contains("+ new"), "{out}");
+    let lines = file("lines.txt", "GET /orders/1\nGET /new/1\n".to_owned());
+    let (code, out, _) = answered(&["routes", "replay", &good, "--requests", &lines], admin);
+    assert!(code == 1 && out.contains("2 requests, 0 the same, 2 different"), "{out}");
+
+    // Without a terminal nobody can be asked.
+    let (code, _, err) = answered(&["routes", "apply", &good], admin);
+    assert!(code == 2 && err.contains("--yes"), "{err}");
+    let (code, _, err) = answered(&["routes", "apply", &bad, "--yes"], admin);
+    assert!(code == 2 && err.contains("WS-1701") && err.contains("proposed:2:"), "{err}");
+    assert_eq!(status("/orders/7"), 200);
+    let (code, out, err) = answered(&["routes", "apply", &good, "--yes", "--reason", "try"], admin);
+    assert!(code == 0 && out.contains("revision 2 in force, 1 routes"), "{out}{err}");
+    assert_eq!((status("/orders/7"), status("/new/1")), (404, 200));
+
+    let (code, out, _) = answered(&["breaker", "list"], admin);
+    assert!(code == 0 && out.contains("CLOSED") && out.contains("new"), "{out}");
+    let (code, out, err) = answered(&["breaker", "open", "b", "--minutes", "5", "--yes"], admin);
+    assert!(code == 0 && out.contains("FORCED_OPEN"), "{out}{err}");
+    assert_eq!((status("/new/1"), answered(&["breaker", "list"], admin).0), (503, 1));
+    assert_eq!(answered(&["breaker", "close", "b", "--yes"], admin).0, 0);
+    assert_eq!(answered(&["breaker", "disable", "b", "--yes"], admin).0, 0);
+    let (code, _, err) = answered(&["breaker", "open", "none", "--yes"], admin);
+    assert!(code == 1 && err.contains("no such breaker"), "{err}");
+    assert_eq!(answered(&["limits"], admin).0, 0);
+
+    assert_eq!(answered(&["routes", "disable", "new", "--yes"], admin).0, 0);
+    assert_eq!(status("/new/1"), 404);
+    assert_eq!(answered(&["routes", "enable", "new", "--yes"], admin).0, 0);
+    assert_eq!(status("/new/1"), 200);
+    assert_eq!(answered(&["routes", "apply", "--back", "--yes"], admin).0, 0);
+    assert_eq!((status("/orders/7"), status("/new/1")), (200, 404));
+    assert_eq!(answered(&["routes", "list"], port::free()).0, 3, "nobody is there");
+}

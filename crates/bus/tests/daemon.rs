@@ -258,3 +258,73 @@ async fn a_daemon_that_is_away_is_told_to_the_publisher() {
     bus.close().await;
     assert!(begin.elapsed() < PATIENCE);
 }
+
+/// The daemon's admin API.
+async fn api(daemon: &Daemon, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let admin = daemon.running.admin_addr().unwrap();
+    let url = format!("http://{admin}/api/v1{path}");
+    let request = client().http().request(method.parse().unwrap(), url).header("x-wellspring", "1");
+    let request = if method == "POST" {
+        request.header("content-type", "application/json").body(body.to_string())
+    } else {
+        request
+    };
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn operators_send_by_the_admin_api_and_the_event_log_has_every_event_and_ack() {
+    let daemon = Daemon::start(&[("wellspring.admin.address", "127.0.0.1:0")]).await;
+    let get = async |path: &str| api(&daemon, "GET", path, &Value::Null).await;
+    let (orders, refreshed) = daemon.join("orders:8081:a1").await;
+    let (status, empty) = get("/bus").await;
+    assert_eq!(
+        (status, &empty["connected"], empty["items"].as_array().unwrap().len()),
+        (200, &json!(true), 0)
+    );
+    let order = json!({"destination": "orders", "reason": "new price list"});
+    let (status, sent) = api(&daemon, "POST", "/bus/refresh", &order).await;
+    assert_eq!((status, &sent["item"]["destination"]), (200, &json!("orders:**")), "{sent}");
+    let id = sent["item"]["id"].as_str().unwrap().to_owned();
+    until("orders has acknowledged", async || {
+        let (_, event) = get(&format!("/bus/{id}")).await;
+        event["acks"][0]["by"] == "orders:8081:a1" && event["acks"][0]["ms"].as_i64().unwrap() >= 0
+    })
+    .await;
+    assert_eq!(refreshed.load(SeqCst), 1);
+    let (_, noted) = get(&format!("/events/{}", sent["event"])).await;
+    assert_eq!(
+        (&noted["topic"], &noted["kind"], &noted["actor"], &noted["data"]["reason"]),
+        (&json!("admin"), &json!("refresh sent"), &json!("local"), &json!("new price list"))
+    );
+    until("the log has the event and its ack", async || {
+        let (_, log) = get("/events?topics=bus").await;
+        let kinds: Vec<&str> =
+            log["items"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
+        kinds == ["acked", "sent"] && log["items"][0]["subject"] == id.as_str()
+    })
+    .await;
+
+    let value = json!({"name": "db.password", "value": "s3cret", "destination": "orders"});
+    let (status, set) = api(&daemon, "POST", "/bus/env", &value).await;
+    assert_eq!((status, &set["item"]["type"]), (200, &json!("EnvironmentChangeRemoteApplicationEvent")));
+    let (_, all) = get("/events").await;
+    assert!(!all.to_string().contains("s3cret"), "{all}");
+    assert_eq!(api(&daemon, "POST", "/bus/env", &json!({"value": "x"})).await.0, 400);
+
+    orders.close().await;
+    let (_, again) = api(&daemon, "POST", "/bus/refresh", &order).await;
+    let id = again["item"]["id"].as_str().unwrap();
+    assert_eq!(again["item"]["silent"], json!(["orders:8081:a1"]));
+    let (status, resent) = api(&daemon, "POST", &format!("/bus/{id}/resend"), &json!({})).await;
+    assert_eq!((status, &resent["items"][0]["to"]), (200, &json!("orders:8081:a1")), "{resent}");
+    let (_, event) = get(&format!("/bus/{id}")).await;
+    assert_eq!((&event["complete"], event["resends"].as_array().unwrap().len()), (&json!(false), 1));
+    let changed = set["item"]["id"].as_str().unwrap();
+    assert_eq!(api(&daemon, "POST", &format!("/bus/{changed}/resend"), &json!({})).await.0, 409);
+    assert_eq!(api(&daemon, "POST", "/bus/none/resend", &json!({})).await.0, 404);
+    assert_eq!(get("/bus/none").await.0, 404);
+    daemon.running.stop().await;
+}

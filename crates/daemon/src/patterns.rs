@@ -63,8 +63,9 @@ pub(crate) struct Noted {
 }
 
 impl Patterns {
-    /// Watches every breaker of the application from now on.
-    pub(crate) fn watch(name: &str, client: &Client, admin: &Admin, tasks: &Tasks) -> Self {
+    /// Watches every breaker of the application from now on. `events`: whether anybody can see more of them than changes
+    /// of their state.
+    pub fn watch(name: &str, client: &Client, admin: &Admin, tasks: &Tasks, events: bool) -> Self {
         let watched: Arc<Mutex<BTreeMap<String, Arc<Watched>>>> = Arc::default();
         let (table, log, daemon) = (Arc::clone(&watched), admin.clone(), name.to_owned());
         client.on_breaker(move |breaker| {
@@ -73,7 +74,9 @@ impl Patterns {
             let (log, daemon, name) = (log.clone(), daemon.clone(), breaker.name().to_owned());
             let most = breaker.config().event_consumer_buffer_size.clamp(1, 10_000);
             breaker.on_event(move |event| {
-                one.note(Noted::of(event), most);
+                if events {
+                    one.note(Noted::of(event), most);
+                }
                 if let Event::StateTransition { from, to } = event {
                     *one.since.lock() = Millis::now();
                     let (from, to) = (from.as_str(), to.as_str());

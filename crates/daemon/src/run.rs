@@ -149,9 +149,11 @@ fn context(
     refresher.watch(tasks.token())?;
     client.follow(&refresher);
     let admin = operator::admin(boot.admin(), &env)?;
+    let actuator = Actuator::new(&env)?;
+    let events = actuator.exposes("circuitbreakerevents");
     Ok(Context {
-        actuator: Actuator::new(&env)?,
-        patterns: Patterns::watch(&name, &client, &admin, &tasks),
+        actuator,
+        patterns: Patterns::watch(&name, &client, &admin, &tasks, events),
         admin,
         tracer: tracing_settings::tracer(&env, &name, &meters, &tasks)?,
         refresher,

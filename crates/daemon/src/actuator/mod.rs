@@ -116,6 +116,11 @@ impl Actuator {
         Ok(())
     }
 
+    /// Whether an endpoint of this id can be seen when there is one.
+    pub(crate) fn exposes(&self, id: &str) -> bool {
+        self.0.exposure.admits(id)
+    }
+
     /// The part of `path` below the base path, when it belongs here. At base path `/` only exposed ids do.
     pub(crate) fn claims<'a>(&self, path: &'a str) -> Option<&'a str> {
         let rest = path.strip_prefix(self.0.base_path.as_str())?;
