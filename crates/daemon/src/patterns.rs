@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ struct Inner {
     admin: Admin,
     tasks: Tasks,
     watched: Arc<Mutex<BTreeMap<String, Arc<Watched>>>>,
+    /// How many orders were given by hand.
+    orders: AtomicU64,
 }
 
 /// What is known of a breaker besides its own figures.
@@ -49,7 +52,7 @@ struct ByHand {
     actor: String,
     reason: Option<String>,
     /// Tells this order from a later one.
-    asked: Instant,
+    number: u64,
 }
 
 /// An event of a breaker, for `circuitbreakerevents`.
@@ -93,6 +96,7 @@ impl Patterns {
             admin: admin.clone(),
             tasks: tasks.clone(),
             watched,
+            orders: AtomicU64::new(0),
         }))
     }
 
@@ -147,11 +151,11 @@ impl Patterns {
     }
 
     /// Takes a breaker back to CLOSED when the time of an order is over and nobody has given another.
-    fn close_later(&self, breaker: CircuitBreaker, watched: Arc<Watched>, asked: Instant, minutes: u64) {
+    fn close_later(&self, breaker: CircuitBreaker, watched: Arc<Watched>, number: u64, minutes: u64) {
         let (admin, daemon) = (self.0.admin.clone(), self.0.daemon.clone());
         self.0.tasks.spawn(async move {
             tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
-            let over = watched.by_hand.lock().take_if(|hand| hand.asked == asked);
+            let over = watched.by_hand.lock().take_if(|hand| hand.number == number);
             let Some(hand) = over.filter(|hand| breaker.state() == hand.state) else { return };
             let name = breaker.name();
             let event = New::of(Topic::Breakers, "time over", &daemon, name).by("wellspring");
@@ -245,18 +249,18 @@ impl resilience::Resilience for Patterns {
                 .map_err(|illegal| Denied::Conflict(illegal.to_string()))?;
         }
         let minutes = if state == State::Closed { 0 } else { change.minutes };
-        let asked = Instant::now();
+        let number = self.0.orders.fetch_add(1, Relaxed);
         let hand = (state != State::Closed).then(|| ByHand {
             state,
             until: (minutes > 0).then(|| Millis::now() + Duration::from_secs(minutes * 60)),
             actor: change.actor.clone(),
             reason: change.reason.clone(),
-            asked,
+            number,
         });
         *watched.by_hand.lock() = hand;
         let after = self.shown(&breaker);
         if minutes > 0 {
-            self.close_later(breaker, watched, asked, minutes);
+            self.close_later(breaker, watched, number, minutes);
         }
         Ok((before, after))
     }
