@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::{Echo, poll};
@@ -30,7 +31,7 @@ impl Collector {
             for stream in listener.incoming() {
                 let mut reader = BufReader::new(stream.unwrap());
                 while let Some(report) = report(&mut reader) {
-                    kept.lock().unwrap().extend(report);
+                    kept.lock().extend(report);
                     let answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
                     reader.get_mut().write_all(answer).unwrap();
                 }
@@ -40,7 +41,7 @@ impl Collector {
     }
 
     fn spans(&self, count: usize) -> Vec<Value> {
-        let all = || self.spans.lock().unwrap().clone();
+        let all = || self.spans.lock().clone();
         poll::until("the spans are reported", Duration::from_secs(15), || all().len() >= count);
         all()
     }
