@@ -153,7 +153,8 @@ impl Resolver<'_> {
 }
 
 /// Where each `${` begins, and the `}` that closes it, if there is one; found in one go, however many are never closed.
-fn ends(text: &str) -> Vec<(usize, Option<usize>)> {
+#[must_use]
+pub fn ends(text: &str) -> Vec<(usize, Option<usize>)> {
     let mut found: Vec<(usize, Option<usize>)> = Vec::new();
     // Braces that are open: of which placeholder, or of none.
     let mut open: Vec<Option<usize>> = Vec::new();

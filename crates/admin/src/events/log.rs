@@ -111,9 +111,10 @@ impl Log {
         {
             let mut state = log.state.lock();
             let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-            for line in BufReader::new(&file).lines() {
+            // A disk may have left anything in the middle: what is no event, or no text, is passed over.
+            for line in BufReader::new(&file).split(b'\n') {
                 let line = line?;
-                let Ok(event) = serde_json::from_str::<Event>(&line) else { continue };
+                let Ok(event) = serde_json::from_slice::<Event>(&line) else { continue };
                 state.next = state.next.max(event.id.saturating_add(1));
                 state.push(event, line.len());
             }
@@ -132,7 +133,7 @@ impl Log {
             let mut state = self.state.lock();
             let event = new.at(state.next, now);
             let line = serde_json::to_string(&event).unwrap_or_default();
-            state.next += 1;
+            state.next = state.next.saturating_add(1);
             state.push(event, line.len());
             if let Err(error) = state.keep(&line, self.limits.bytes) {
                 warn!(%error, "event was not written to its file");
@@ -317,7 +318,12 @@ mod tests {
         note(&log, "a");
         note(&log, "b");
         drop(log);
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"id\":3,\"at\":").unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"id\":\xff\xfe\n{\"id\":3,\"at\":")
+            .unwrap();
         let log = Log::in_file(&path, Limits::default()).unwrap();
         assert_eq!(note(&log, "c"), 3);
         drop(log);
@@ -336,5 +342,21 @@ mod tests {
         assert!(std::fs::metadata(&path).unwrap().len() <= 20_200);
         let kept = log.page(&Query::default(), 10_000).0.len();
         assert!((50..100).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn long_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        note(&Log::in_file(&path, Limits::default()).unwrap(), "a");
+        let example = std::fs::read(&path).unwrap();
+        let words = ["\n", "{", "}", "\"id\":", "18446744073709551615", "-1", "null", "\u{0}", "\"at\":"];
+        wellspring_test_support::fuzz::run("the admin's event log", &[&example], &words, |bytes, _| {
+            std::fs::write(&path, bytes).unwrap();
+            let log = Log::in_file(&path, Limits::default()).unwrap();
+            let before = log.page(&Query::default(), 100).0;
+            let id = note(&log, "b");
+            assert!(before.iter().all(|event| event.id <= id));
+        });
     }
 }

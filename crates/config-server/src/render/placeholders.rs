@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use wellspring_properties::placeholder::ends;
+
 /// A value needs itself, or values that multiply each other never end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("circular or endless placeholder reference in `{0}`")]
@@ -40,24 +42,26 @@ fn resolve_within<'v>(
     path: &mut Path,
 ) -> Result<String, Circular> {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, placeholder) = rest.split_at(at);
-        let body = placeholder.strip_prefix("${").unwrap_or_default();
+    // `at`: where what has not been written begins.
+    let mut at = 0;
+    for (begin, end) in ends(text) {
+        if begin < at {
+            continue;
+        }
+        let before = text.get(at..begin).unwrap_or_default();
         if let Some(unescaped) = before.strip_suffix('\\') {
             out.push_str(unescaped.strip_suffix('\\').unwrap_or(unescaped));
             out.push_str("${");
-            rest = body;
+            at = begin + 2;
             continue;
         }
         out.push_str(before);
-        let Some(end) = closing(body) else {
+        let Some((end, inner)) = end.and_then(|end| Some((end, text.get(begin + 2..end)?))) else {
             out.push_str("${");
-            rest = body;
+            at = begin + 2;
             continue;
         };
-        let (inner, after) = body.split_at(end);
-        rest = after.strip_prefix('}').unwrap_or(after);
+        at = end + 1;
         match value(inner, lookup, path)? {
             Some(value) => out.push_str(&value),
             None => {
@@ -67,7 +71,7 @@ fn resolve_within<'v>(
             }
         }
     }
-    out.push_str(rest);
+    out.push_str(text.get(at..).unwrap_or_default());
     Ok(out)
 }
 
@@ -98,20 +102,6 @@ fn value<'v>(
     path.visited.pop();
     path.bytes += found.as_ref().map_or(0, String::len);
     Ok(found)
-}
-
-/// The `}` that ends a placeholder; braces inside are counted.
-fn closing(body: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, byte) in body.bytes().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth == 0 => return Some(at),
-            b'}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
 }
 
 /// The first `:` outside of nested placeholders.
@@ -193,5 +183,13 @@ mod tests {
         assert!(multiplied.is_err());
         let deeper = "${b:".repeat(500) + &"}".repeat(500);
         assert!(resolved(&deeper).is_err());
+    }
+
+    #[test]
+    fn what_is_never_closed_is_read_once() {
+        for open in ["${", "${a:", "{${"] {
+            let open = open.repeat(200_000);
+            assert_eq!(resolve(&open, &|_| None).unwrap(), open);
+        }
     }
 }
