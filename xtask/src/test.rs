@@ -23,6 +23,7 @@ const PLATFORM: &[&str] = &[
     "registry_crash",
     "config_load",
     "bus_board",
+    "federation",
     "platform_secrets",
     "platform_chaos",
     "platform_kubernetes",

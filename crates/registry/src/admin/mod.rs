@@ -166,3 +166,6 @@ fn key(info: &InstanceInfo) -> Key {
 fn unknown(id: &str) -> Denied {
     Denied::Unknown("instance", id.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
