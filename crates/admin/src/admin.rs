@@ -244,6 +244,11 @@ impl Admin {
         services
     }
 
+    /// Admin APIs of others that are registered: name and address.
+    pub(crate) fn announced(&self) -> Vec<(String, String)> {
+        self.0.services.get().map(|source| source.announced()).unwrap_or_default()
+    }
+
     /// All daemons, asked now.
     pub(crate) async fn health(&self) -> Vec<Health> {
         let parts = self.0.parts.read().clone();

@@ -1,15 +1,25 @@
 //! What is registered, as far as this process knows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wellspring_wire::Millis;
 
 use crate::events::Event;
+use crate::federation::METADATA;
 use crate::schema::view;
 
 /// Where services come from: the registry's own state where it runs here, else what a client has fetched.
 pub trait Services: Send + Sync + 'static {
     fn services(&self) -> Vec<Service>;
+    /// Services with an instance that says where its admin API is: name and address. Asked often, so without the rest.
+    fn announced(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        for service in self.services() {
+            let urls = service.instances.iter().filter_map(|one| one.metadata.get(METADATA));
+            all.extend(urls.map(|url| (service.name.clone(), url.clone())));
+        }
+        all
+    }
 }
 
 view! {
@@ -21,6 +31,10 @@ view! {
         up: usize,
         /// All instances.
         total: usize,
+        /// What its instances say of their version, each once.
+        versions: Vec<String>,
+        /// The zones that they are in, each once.
+        zones: Vec<String>,
         /// All of them.
         instances: Vec<Instance>,
     }
@@ -80,6 +94,12 @@ impl Service {
     /// Counts the instances.
     pub fn new(name: String, instances: Vec<Instance>) -> Self {
         let up = instances.iter().filter(|instance| instance.status == "UP").count();
-        Self { name, up, total: instances.len(), instances }
+        let each = |of: fn(&Instance) -> Option<&String>| {
+            let all: BTreeSet<&String> = instances.iter().filter_map(of).collect();
+            all.into_iter().cloned().collect()
+        };
+        let versions = each(|one| one.metadata.get("version"));
+        let zones = each(|one| one.zone.as_ref());
+        Self { name, up, total: instances.len(), versions, zones, instances }
     }
 }

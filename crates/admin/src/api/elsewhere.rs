@@ -1,5 +1,7 @@
 //! Requests that another daemon has the answer to: passed on as they are, in the name of whoever asked.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Request};
 use axum::response::Response;
@@ -13,6 +15,8 @@ use super::routes::At;
 use crate::access::Actor;
 use crate::federation::{Missing, Other, Others};
 
+/// Until an answer begins: replays and comparisons take their time.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Headers of an answer that mean something to whoever asked.
 const KEPT: [&str; 3] = ["content-disposition", "x-next-cursor", "etag"];
 
@@ -79,7 +83,7 @@ async fn passed_on(
     };
     let federation = state.admin.federation();
     let sent = federation.send(&state.admin, &other.url, actor, &parts.method, &path, body);
-    let answer = sent.await?;
+    let answer = tokio::time::timeout(PATIENCE, sent).await.map_err(|_| "no answer in time".to_owned())??;
     let mut response = Response::builder().status(answer.status());
     for name in [CONTENT_TYPE.as_str(), CACHE_CONTROL.as_str()].iter().chain(&KEPT) {
         if let Some(value) = answer.headers().get(*name) {

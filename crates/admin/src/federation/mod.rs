@@ -179,13 +179,8 @@ impl Federation {
         let Some(membership) = self.membership.get() else { return Others::default() };
         let mut addresses: BTreeMap<String, String> =
             membership.named.iter().map(|url| (trimmed(url), trimmed(url))).collect();
-        for service in admin.services() {
-            for instance in &service.instances {
-                if let Some(url) = instance.metadata.get(METADATA) {
-                    addresses.insert(trimmed(url), service.name.to_lowercase());
-                }
-            }
-        }
+        let announced = admin.announced().into_iter();
+        addresses.extend(announced.map(|(name, url)| (trimmed(&url), name.to_lowercase())));
         self.met.lock().retain(|url, _| addresses.contains_key(url));
         let asked = addresses.into_iter().map(|(url, name)| async move {
             let met = self.meet(admin, &url).await;

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use wellspring_daemon::Context;
 use wellspring_daemon::admin::events::New;
 use wellspring_daemon::admin::registry::{Cluster, Hold, Registry, Resynced, SelfPreservation};
-use wellspring_daemon::admin::{Denied, Instance, Service, Services, Topic};
+use wellspring_daemon::admin::{Denied, Instance, METADATA, Service, Services, Topic};
 use wellspring_lb_client::http::{Options, client};
 use wellspring_wire::eureka::{Application, InstanceInfo, Metadata, Status};
 
@@ -66,6 +66,15 @@ impl Services for Operated {
             Service::new(application.name, instances)
         };
         applications.into_iter().map(describe).collect()
+    }
+
+    fn announced(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        for application in self.node.with(|state, _| state.applications()) {
+            let urls = application.instances.iter().filter_map(|info| info.metadata.get(METADATA));
+            all.extend(urls.map(|url| (application.name.clone(), url.clone())));
+        }
+        all
     }
 }
 
