@@ -58,7 +58,10 @@ impl Platform {
 const OWNER: &str = "Bearer the-owners-token";
 
 fn rank(role: &str) -> u8 {
-    ["viewer", "operator", "admin"].iter().position(|known| *known == role).map_or(0, |at| at as u8 + 1)
+    ["viewer", "operator", "admin"]
+        .iter()
+        .position(|known| *known == role)
+        .map_or(0, |at| u8::try_from(at).unwrap() + 1)
 }
 
 /// Every operation: method, path with its parts filled in, what the description says about it.

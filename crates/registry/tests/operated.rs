@@ -54,7 +54,9 @@ async fn clients_see_what_an_operator_does_and_the_log_says_who() {
     let shown = operated.get(ONE).await;
     assert_eq!((&shown["overriddenBy"], &shown["reason"]), (&json!("local"), &json!("disk")));
     assert!(shown["overriddenUntil"].as_i64().unwrap() > shown["registeredAt"].as_i64().unwrap());
-    assert_eq!(shown["events"][0]["kind"], "drained", "{}", shown["events"]);
+    let about: Vec<_> =
+        shown["events"].as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    assert!(about.contains(&json!("drained")), "{about:?}");
     assert_eq!(operated.send("POST", &format!("{ONE}/drain"), json!({"minutes": 0})).await.0, 400);
 
     assert_eq!(operated.send("POST", &format!("{ONE}/undrain"), json!({})).await.0, 200);
@@ -121,6 +123,7 @@ async fn the_cluster_page_has_the_arithmetic_and_a_dead_peer_is_a_problem() {
     let registry = Started::with(&[
         ("wellspring.admin.address", &"127.0.0.1:0"),
         ("eureka.client.service-url.defaultZone", &dead),
+        ("eureka.server.my-url", &"http://127.0.0.1:1/eureka/"),
         ("eureka.client.register-with-eureka", &false),
         ("eureka.client.fetch-registry", &false),
     ])
