@@ -15,7 +15,7 @@ const NAMELESS: [&str; 9] =
     ["util", "utils", "common", "helper", "helpers", "misc", "core", "manager", "impl"];
 
 /// What each crate may depend on, besides its own macros. `docs` of the ground plan: arrows only go down.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("properties", &[]),
     ("wire", &[]),
     ("pattern", &[]),
