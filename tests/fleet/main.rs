@@ -9,6 +9,7 @@
 )]
 
 mod grpc;
+mod memory;
 mod readme;
 mod restarts;
 

@@ -406,3 +406,75 @@ async fn error_pages_show_messages_only_when_allowed() {
         running.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_to_calls_is_told_by_the_events_of_their_patterns() {
+    let options = Options::local()
+        .with("management.endpoints.web.exposure.include", "*")
+        .with("resilience4j.retry.instances.again.max-attempts", 2)
+        .with("resilience4j.retry.instances.again.wait-duration", "1ms")
+        .with("resilience4j.bulkhead.instances.full.max-concurrent-calls", 0)
+        .with("resilience4j.bulkhead.instances.roomy.event-consumer-buffer-size", 3)
+        .with("resilience4j.ratelimiter.instances.told.subscribe-for-events", true)
+        .with("resilience4j.ratelimiter.instances.silent.limit-for-period", 5)
+        .with("resilience4j.timelimiter.instances.late.timeout-duration", "50ms");
+    let slow = axum::Router::new().route(
+        "/slow",
+        axum::routing::get(|| async { tokio::time::sleep(std::time::Duration::from_millis(300)).await }),
+    );
+    let mut made = None;
+    let hand = std::sync::Arc::new(parking_lot::Mutex::new(None));
+    let given = std::sync::Arc::clone(&hand);
+    let app = App::new("orders").build(|cx| async move {
+        *given.lock() = Some(cx.client.clone());
+        Ok(slow)
+    });
+    let running = app.start(options).await.unwrap();
+    made.clone_from(&*hand.lock());
+    let client = made.unwrap();
+    let own = format!("http://127.0.0.1:{}", port(&running));
+    let nobody = format!("http://127.0.0.1:{}/", wellspring_test_support::port::free());
+    for (name, address, ends_well) in [
+        ("again", nobody, false),
+        ("full", format!("{own}/actuator/health"), false),
+        ("roomy", format!("{own}/actuator/health"), true),
+        ("roomy", format!("{own}/actuator/health"), true),
+        ("told", format!("{own}/actuator/health"), true),
+        ("silent", format!("{own}/actuator/health"), true),
+        ("late", format!("{own}/slow"), false),
+    ] {
+        let outcome = client.get(address).resilience(name).send().await;
+        assert_eq!(outcome.is_ok(), ends_well, "{name}: {outcome:?}");
+    }
+    let page = |path: &str| http1::get(port(&running), &format!("/actuator/{path}")).unwrap().json();
+    let kinds = |page: &serde_json::Value, list: &str| -> Vec<String> {
+        page[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+
+    let retries = page("retryevents");
+    assert_eq!(kinds(&retries, "retryEvents"), ["RETRY", "ERROR"]);
+    let last = &retries["retryEvents"][1];
+    assert_eq!((&last["retryName"], &last["numberOfAttempts"]), (&"again".into(), &2.into()), "{last}");
+    assert_eq!(last["errorMessage"], "Refused");
+    assert!(last["creationTime"].as_str().unwrap().ends_with("Z[UTC]"), "{last}");
+    assert_eq!(kinds(&page("retryevents/again/error"), "retryEvents"), ["ERROR"]);
+    assert_eq!(kinds(&page("retryevents/other"), "retryEvents"), [""; 0]);
+
+    assert_eq!(kinds(&page("bulkheadevents/full"), "bulkheadEvents"), ["CALL_REJECTED"]);
+    // Of four events the last three are kept.
+    let roomy = page("bulkheadevents/roomy");
+    assert_eq!(kinds(&roomy, "bulkheadEvents"), ["CALL_FINISHED", "CALL_PERMITTED", "CALL_FINISHED"]);
+    assert_eq!(roomy["bulkheadEvents"][0]["bulkheadName"], "roomy");
+    let limited = page("ratelimiterevents");
+    assert_eq!(kinds(&limited, "rateLimiterEvents"), ["SUCCESSFUL_ACQUIRE"]);
+    assert_eq!(limited["rateLimiterEvents"][0]["rateLimiterName"], "told");
+    let late = page("timelimiterevents");
+    assert_eq!(kinds(&late, "timeLimiterEvents"), ["TIMEOUT"]);
+    assert_eq!(late["timeLimiterEvents"][0]["timeLimiterName"], "late");
+    running.stop().await;
+}

@@ -171,6 +171,12 @@ impl Client {
         self.0.guards.watch(Box::new(watch));
     }
 
+    /// Calls `watch` with guards that hold every retry, limiter, time limiter and bulkhead there is, and with those that a
+    /// refresh adds.
+    pub fn on_patterns(&self, watch: impl Fn(&Guard) + Send + Sync + 'static) {
+        self.0.guards.watch_patterns(Box::new(watch));
+    }
+
     /// Instances that are left out for a while because calls to them failed: service, instance.
     pub fn ejected(&self) -> Vec<(String, Instance)> {
         let now = nanos(Instant::now());

@@ -137,6 +137,9 @@ impl Instance {
 
     /// The same instance with the figures of `other`, which described it before.
     pub(crate) fn with_load_of(mut self, other: &Self) -> Self {
+        if self == *other {
+            return other.clone();
+        }
         Arc::make_mut(&mut self.0).load = Arc::clone(&other.0.load);
         self
     }

@@ -11,6 +11,7 @@ mod info;
 mod loggers;
 mod metrics;
 mod negotiate;
+mod pattern_events;
 mod resilience;
 mod shutdown;
 mod threaddump;
@@ -65,6 +66,7 @@ pub(crate) fn mount(
     ]
     .into_iter()
     .chain(resilience::endpoints(&context.patterns))
+    .chain(pattern_events::endpoints(context.patterns.client(), |id| actuator.0.exposure.admits(id)))
     {
         actuator.add(endpoint)?;
     }

@@ -97,9 +97,9 @@ pub(crate) async fn instances_of(settings: &ClientSettings, service: &str) -> Re
     let transport = Transport::new(http, servers, &settings);
     let reply = transport.send(Call::Other, Method::GET, &["apps", ""], &[], None).await;
     let reply = reply.map_err(|error| error.to_string())?;
-    let all = json::read_applications(&reply.body).map_err(|error| error.to_string())?;
+    let all = json::read_listed(&reply.body).map_err(|error| error.to_string())?;
     let mut copy = Copy::default();
-    copy.replace(&all);
+    copy.replace(all);
     Ok(copy.lists(true).0.remove(&service.to_lowercase()).unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use wellspring_wire::eureka::{ActionType, Applications, InstanceInfo, Status, StatusCounts};
+use wellspring_wire::eureka::{ActionType, InstanceInfo, Listed, Status, StatusCounts};
 
 use crate::Instance;
 
@@ -25,6 +25,34 @@ struct Known {
     instance: Instance,
 }
 
+/// What a list tells of an instance, as far as callers need it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    application: String,
+    gone: bool,
+    known: Known,
+}
+
+impl From<InstanceInfo> for Told {
+    fn from(mut info: InstanceInfo) -> Self {
+        let secure = info.secure_port.enabled;
+        let port = if secure { info.secure_port.port } else { info.port.port };
+        let id = info.id().to_owned();
+        let vips = info.vip_address.as_deref().or(info.secure_vip_address.as_deref()).unwrap_or_default();
+        let vips = vips.to_lowercase();
+        let mut metadata = std::mem::take(&mut info.metadata);
+        metadata.shrink_to_fit();
+        let instance = Instance::new(&*info.app, id, info.host_name, u16::try_from(port).ok())
+            .with_secure(secure)
+            .with_metadata(metadata);
+        Self {
+            application: info.app,
+            gone: info.action_type == Some(ActionType::Deleted),
+            known: Known { status: info.status, vips, instance },
+        }
+    }
+}
+
 /// What a delta did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Applied {
@@ -39,26 +67,27 @@ pub(crate) enum Applied {
 
 impl Copy {
     /// Takes a full list.
-    pub(crate) fn replace(&mut self, all: &Applications) {
+    pub(crate) fn replace(&mut self, all: Listed<Told>) {
         self.version = Some(all.version);
-        self.applications.clear();
-        for instance in all.instances() {
-            self.insert(instance);
+        let mut before = std::mem::take(&mut self.applications);
+        for told in all.instances {
+            let id = told.known.instance.instance_id();
+            let same = before.get_mut(&told.application).and_then(|application| application.remove(id));
+            self.insert(told, same.map(|known| known.instance));
         }
     }
 
     /// Applies a delta and compares the hash code that came with it.
-    pub(crate) fn apply(&mut self, delta: &Applications) -> Applied {
+    pub(crate) fn apply(&mut self, delta: Listed<Told>) -> Applied {
         self.version = Some(delta.version);
-        let mut changed = false;
-        for instance in delta.instances() {
-            changed = true;
-            if instance.action_type == Some(ActionType::Deleted) {
-                self.remove(instance);
-            } else {
-                self.insert(instance);
+        let changed = !delta.instances.is_empty();
+        for told in delta.instances {
+            let known = self.remove(&told);
+            if !told.gone {
+                self.insert(told, known.map(|known| known.instance));
             }
         }
+        self.applications.retain(|_, instances| !instances.is_empty());
         if self.hashcode() == delta.hashcode { Applied::Whole { changed } } else { Applied::Differs }
     }
 
@@ -105,38 +134,27 @@ impl Copy {
         counts.to_string()
     }
 
-    fn insert(&mut self, info: &InstanceInfo) {
-        let application = self.applications.entry(info.app.clone()).or_default();
-        let secure = info.secure_port.enabled;
-        let port = if secure { info.secure_port.port } else { info.port.port };
-        let instance = Instance::new(&*info.app, info.id(), &*info.host_name, u16::try_from(port).ok())
-            .with_secure(secure)
-            .with_metadata(info.metadata.clone());
-        let vips = info.vip_address.as_deref().or(info.secure_vip_address.as_deref()).unwrap_or_default();
-        let known = Known { status: info.status, vips: vips.to_lowercase(), instance };
-        application.insert(info.id().to_owned(), known);
+    /// Callers hold what was told before: an instance that has not changed is not kept a second time.
+    fn insert(&mut self, told: Told, before: Option<Instance>) {
+        let Told { application, mut known, .. } = told;
+        if let Some(before) = before.filter(|before| *before == known.instance) {
+            known.instance = before;
+        }
+        let id = known.instance.instance_id().to_owned();
+        self.applications.entry(application).or_default().insert(id, known);
     }
 
-    fn remove(&mut self, info: &InstanceInfo) {
-        if let Some(application) = self.applications.get_mut(&info.app) {
-            application.remove(info.id());
-            if application.is_empty() {
-                self.applications.swap_remove(&info.app);
-            }
-        }
+    fn remove(&mut self, told: &Told) -> Option<Known> {
+        self.applications.get_mut(&told.application)?.remove(told.known.instance.instance_id())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use wellspring_wire::eureka::Application;
-
     use super::*;
 
-    fn info(app: &str, id: &str, status: Status, action: ActionType) -> Arc<InstanceInfo> {
-        Arc::new(InstanceInfo {
+    fn info(app: &str, id: &str, status: Status, action: ActionType) -> InstanceInfo {
+        InstanceInfo {
             instance_id: Some(id.to_owned()),
             app: app.to_owned(),
             host_name: "h".to_owned(),
@@ -144,19 +162,35 @@ mod tests {
             status,
             action_type: Some(action),
             ..InstanceInfo::default()
-        })
+        }
     }
 
-    fn list(hashcode: &str, instances: Vec<Arc<InstanceInfo>>) -> Applications {
-        let applications =
-            instances.into_iter().map(|i| Application { name: i.app.clone(), instances: vec![i] }).collect();
-        Applications { version: 1, hashcode: hashcode.to_owned(), applications }
+    fn list(hashcode: &str, instances: Vec<InstanceInfo>) -> Listed<Told> {
+        let instances = instances.into_iter().map(Told::from).collect();
+        Listed { version: 1, hashcode: hashcode.to_owned(), instances }
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_kept_twice() {
+        let mut copy = Copy::default();
+        let both = || {
+            vec![info("A", "1", Status::Up, ActionType::Added), info("A", "2", Status::Up, ActionType::Added)]
+        };
+        copy.replace(list("UP_2_", both()));
+        let first = copy.lists(true).0;
+        copy.apply(list("UP_2_", both()));
+        copy.replace(list("UP_2_", both()));
+        let second = copy.lists(true).0;
+        let loads = |lists: &HashMap<String, Vec<Instance>>| -> Vec<*const crate::load::Load> {
+            lists["a"].iter().map(|instance| std::ptr::from_ref(instance.load())).collect()
+        };
+        assert_eq!(loads(&first), loads(&second));
     }
 
     #[test]
     fn deltas_insert_replace_and_remove() {
         let mut copy = Copy::default();
-        copy.replace(&list("UP_1_", vec![info("A", "1", Status::Up, ActionType::Added)]));
+        copy.replace(list("UP_1_", vec![info("A", "1", Status::Up, ActionType::Added)]));
         let delta = list(
             "DOWN_1_UP_1_",
             vec![
@@ -164,31 +198,31 @@ mod tests {
                 info("B", "2", Status::Up, ActionType::Added),
             ],
         );
-        assert_eq!(copy.apply(&delta), Applied::Whole { changed: true });
+        assert_eq!(copy.apply(delta), Applied::Whole { changed: true });
         assert_eq!(copy.status_of("A", "1"), Some(Status::Down));
         let (lists, names) = copy.lists(true);
         assert_eq!(names, ["b"]);
         assert_eq!(lists["b"].len(), 1);
         let delta = list("DOWN_1_", vec![info("B", "2", Status::Up, ActionType::Deleted)]);
-        assert_eq!(copy.apply(&delta), Applied::Whole { changed: true });
+        assert_eq!(copy.apply(delta), Applied::Whole { changed: true });
         assert_eq!(copy.lists(false).1, ["a"]);
     }
 
     #[test]
     fn another_hash_code_asks_for_everything() {
         let mut copy = Copy::default();
-        copy.replace(&list("UP_1_", vec![info("A", "1", Status::Up, ActionType::Added)]));
-        assert_eq!(copy.apply(&list("UP_1_", vec![])), Applied::Whole { changed: false });
-        assert_eq!(copy.apply(&list("UP_2_", vec![])), Applied::Differs);
+        copy.replace(list("UP_1_", vec![info("A", "1", Status::Up, ActionType::Added)]));
+        assert_eq!(copy.apply(list("UP_1_", vec![])), Applied::Whole { changed: false });
+        assert_eq!(copy.apply(list("UP_2_", vec![])), Applied::Differs);
     }
 
     #[test]
     fn an_instance_is_found_by_each_of_its_virtual_hosts() {
         let mut copy = Copy::default();
-        let mut both = InstanceInfo::clone(&info("A", "1", Status::Up, ActionType::Added));
+        let mut both = info("A", "1", Status::Up, ActionType::Added);
         both.vip_address = Some("One,two".to_owned());
         both.secure_port.enabled = true;
-        copy.replace(&list("UP_1_", vec![Arc::new(both)]));
+        copy.replace(list("UP_1_", vec![both]));
         let (lists, _) = copy.lists(true);
         assert_eq!(lists["one"], lists["two"]);
         assert_eq!(lists["one"][0].uri(), "https://h:7002");

@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
-use wellspring_wire::eureka::{Applications, Status, json};
+use wellspring_wire::eureka::{Listed, Status, json};
 
-use super::copy::{Applied, Copy};
+use super::copy::{Applied, Copy, Told};
 use super::push::{Push, Ring};
 use super::servers::Server;
 use super::settings::ClientSettings;
@@ -154,6 +154,14 @@ impl Fetch {
         }
     }
 
+    /// The registry is to be asked from now on.
+    fn push_ended(&self, stream: &mut Option<Push>) -> bool {
+        debug!("registry's push ended");
+        self.away.store(true, Ordering::Relaxed);
+        *stream = None;
+        true
+    }
+
     /// Waits until the registry is to be asked; false: stop.
     async fn wait(&self, until: Instant, stream: &mut Option<Push>, stop: &CancellationToken) -> bool {
         loop {
@@ -162,15 +170,14 @@ impl Fetch {
                 () = sleep_until(until) => return true,
                 ring = Push::next(stream) => match ring {
                     // The list came along: no need to ask.
-                    Some(Ring::Snapshot(all)) => self.replace(&all),
-                    Some(Ring::Delta(delta)) if self.apply(&delta) != Applied::Differs => {}
+                    Some(Ring::Snapshot(all)) => self.replace(all),
                     Some(Ring::Ask) => return true,
-                    Some(Ring::Delta(_)) | None => {
-                        debug!("registry's push ended");
-                        self.away.store(true, Ordering::Relaxed);
-                        *stream = None;
-                        return true;
+                    Some(Ring::Delta(delta)) => {
+                        if self.apply(delta) == Applied::Differs {
+                            return self.push_ended(stream);
+                        }
                     }
+                    None => return self.push_ended(stream),
                 },
             }
         }
@@ -210,7 +217,7 @@ impl Fetch {
             || self.copy.lock().needs_everything();
         if !full {
             let reply = self.get(Call::Delta, &["apps", "delta"]).await?;
-            if reply.status == StatusCode::OK && self.apply(&read(&reply)?) != Applied::Differs {
+            if reply.status == StatusCode::OK && self.apply(read(&reply)?) != Applied::Differs {
                 return Ok(reply.server);
             }
             // No delta is given, or it does not lead to what the registry has.
@@ -222,7 +229,7 @@ impl Fetch {
             None => &["apps", ""],
         };
         let reply = self.get(Call::Other, path).await?;
-        self.replace(&read(&reply)?);
+        self.replace(read(&reply)?);
         if self.is_new() {
             info!(server = %reply.server.base, "registry fetched");
         }
@@ -237,7 +244,7 @@ impl Fetch {
         self.transport.send(call, Method::GET, path, &query, None).await
     }
 
-    fn replace(&self, all: &Applications) {
+    fn replace(&self, all: Listed<Told>) {
         if self.away.swap(false, Ordering::Relaxed) && self.kept.lock().is_none() {
             let (lists, names) = self.copy.lock().lists(self.settings.filter_only_up_instances);
             *self.kept.lock() = Some(Kept { until: Instant::now() + GRACE, lists, names });
@@ -254,7 +261,7 @@ impl Fetch {
         }
     }
 
-    fn apply(&self, delta: &Applications) -> Applied {
+    fn apply(&self, delta: Listed<Told>) -> Applied {
         let applied = self.copy.lock().apply(delta);
         if matches!(applied, Applied::Whole { changed: true }) {
             self.publish();
@@ -289,8 +296,8 @@ impl Kept {
     }
 }
 
-fn read(reply: &Reply) -> Result<Applications, TransportError> {
-    json::read_applications(&reply.body).map_err(|error| TransportError::Body {
+fn read(reply: &Reply) -> Result<Listed<Told>, TransportError> {
+    json::read_listed(&reply.body).map_err(|error| TransportError::Body {
         server: reply.server.base.clone(),
         message: error.to_string(),
     })

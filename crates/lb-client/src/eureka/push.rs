@@ -8,8 +8,9 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Response, StatusCode};
 use tracing::debug;
-use wellspring_wire::eureka::{Applications, json};
+use wellspring_wire::eureka::{Listed, json};
 
+use super::copy::Told;
 use super::servers::Server;
 use crate::sse::Lines;
 
@@ -20,9 +21,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) enum Ring {
     /// Everything.
-    Snapshot(Applications),
+    Snapshot(Listed<Told>),
     /// What changed since the event before.
-    Delta(Applications),
+    Delta(Listed<Told>),
     /// Something changed.
     Ask,
 }
@@ -70,7 +71,7 @@ impl Push {
     async fn event(&mut self) -> Option<Ring> {
         loop {
             if let Some(event) = self.lines.next_event() {
-                return Some(match (&*event.name, json::read_applications(event.data.as_bytes())) {
+                return Some(match (&*event.name, json::read_listed(event.data.as_bytes())) {
                     ("snapshot", Ok(all)) => Ring::Snapshot(all),
                     ("delta", Ok(delta)) => Ring::Delta(delta),
                     _ => Ring::Ask,

@@ -46,7 +46,7 @@ pub struct Guard {
 
 impl Guard {
     /// This guard with what `old` knows: patterns that could take the new settings are the old ones.
-    fn after(self, old: &Self, meters: &Meters) -> Self {
+    fn after(self, old: &Self, meters: &Meters, patterns: &PatternWatchers) -> Self {
         let mut fresh = Self::default();
         let breaker = match (self.breaker, &old.breaker) {
             (Some(new), Some(known)) if known.reconfigure(new.config()).is_ok() => Some(known.clone()),
@@ -93,6 +93,7 @@ impl Guard {
         if measured {
             meters::bind(&fresh, meters);
         }
+        patterns.tell(&fresh);
         Self { retry, breaker, errors: self.errors, limiter, time, bulkhead, measured: measured.into() }
     }
 }
@@ -115,6 +116,7 @@ pub(crate) struct Guards {
     /// Breakers that were asked for by name and that no settings name.
     more: Mutex<BTreeMap<String, CircuitBreaker>>,
     watchers: Watchers,
+    patterns: PatternWatchers,
     meters: Meters,
 }
 
@@ -136,6 +138,24 @@ impl Watchers {
     }
 }
 
+type PatternWatcher = Box<dyn Fn(&Guard) + Send + Sync>;
+
+/// Who wants to know of every retry, limiter, time limiter and bulkhead, handed over as guards that hold what is new.
+#[derive(Default)]
+struct PatternWatchers(Mutex<Vec<PatternWatcher>>);
+
+impl Debug for PatternWatchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PatternWatchers").field(&self.0.lock().len()).finish()
+    }
+}
+
+impl PatternWatchers {
+    fn tell(&self, fresh: &Guard) {
+        self.0.lock().iter().for_each(|watcher| watcher(fresh));
+    }
+}
+
 impl Guards {
     /// Reads and makes every instance that is named in the settings.
     pub(crate) fn from_env(env: &Environment, meters: &Meters) -> Result<Self, Problem> {
@@ -147,6 +167,13 @@ impl Guards {
     pub(crate) fn watch(&self, watcher: Watcher) {
         let mut watchers = self.watchers.0.lock();
         self.breakers().iter().for_each(&watcher);
+        watchers.push(watcher);
+    }
+
+    /// Calls `watcher` with the patterns that there are, and with those that a refresh adds.
+    pub(crate) fn watch_patterns(&self, watcher: PatternWatcher) {
+        let mut watchers = self.patterns.0.lock();
+        self.made.load().values().for_each(|guard| watcher(guard));
         watchers.push(watcher);
     }
 
@@ -192,8 +219,11 @@ impl Guards {
         let known = self.made.load();
         let fresh = read(env)?.into_iter().map(|(name, guard)| {
             let guard = match known.get(&name) {
-                Some(old) => guard.after(old, &self.meters),
-                None => guard,
+                Some(old) => guard.after(old, &self.meters, &self.patterns),
+                None => {
+                    self.patterns.tell(&guard);
+                    guard
+                }
             };
             (name, Arc::new(guard))
         });

@@ -49,27 +49,28 @@ impl Outgoing {
         let ended = outcome.as_ref().map(|response| response.status().as_u16()).map_err(CallError::kind);
         client.instruments().called(name, &self.method, ended, started.elapsed());
         if let Some(span) = span {
-            span.end(|| self.describe(name, address, ended));
+            span.end(|| described(&self.method, name, address, ended));
         }
         outcome
     }
+}
 
-    fn describe(
-        &self,
-        name: &str,
-        address: &str,
-        ended: Result<u16, &'static str>,
-    ) -> (std::borrow::Cow<'static, str>, traces::Tags) {
-        let status = ended.map_or_else(|_| "CLIENT_ERROR".to_owned(), |status| status.to_string());
-        let tags = vec![
-            ("client.name", name.to_owned()),
-            ("exception", ended.err().unwrap_or("none").to_owned()),
-            ("http.url", crate::eureka::without_credentials(address)),
-            ("method", self.method.as_str().to_owned()),
-            ("outcome", outcome(ended.ok()).to_owned()),
-            ("status", status),
-            ("uri", "none".to_owned()),
-        ];
-        (format!("http {}", self.method.as_str().to_lowercase()).into(), tags)
-    }
+/// Name and tags of the span of a call.
+pub(super) fn described(
+    method: &Method,
+    name: &str,
+    address: &str,
+    ended: Result<u16, &'static str>,
+) -> (std::borrow::Cow<'static, str>, traces::Tags) {
+    let status = ended.map_or_else(|_| "CLIENT_ERROR".to_owned(), |status| status.to_string());
+    let tags = vec![
+        ("client.name", name.to_owned()),
+        ("exception", ended.err().unwrap_or("none").to_owned()),
+        ("http.url", crate::eureka::without_credentials(address)),
+        ("method", method.as_str().to_owned()),
+        ("outcome", outcome(ended.ok()).to_owned()),
+        ("status", status),
+        ("uri", "none".to_owned()),
+    ];
+    (format!("http {}", method.as_str().to_lowercase()).into(), tags)
 }

@@ -13,7 +13,9 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use thiserror::Error;
 use tower::{Layer, Service};
+use wellspring_telemetry::traces;
 
+use super::attempt::described;
 use crate::load::Ended;
 use crate::{Balancer, Client, pick};
 
@@ -90,8 +92,19 @@ where
                 .authority(instance.authority())
                 .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
                 .build()?;
+            let span = traces::client();
+            // What the span says of the call is put down only where somebody will read it.
+            let told = span.as_ref().filter(|span| span.is_recorded());
+            let told = told.map(|_| (request.method().clone(), request.uri().to_string()));
+            if let Some(span) = &span {
+                span.inject(request.headers_mut());
+            }
             let call = instance.load().begin();
             let outcome = inner.call(request).await;
+            if let (Some(span), Some((method, address))) = (span, told) {
+                let ended = outcome.as_ref().map(|response| response.status().as_u16()).map_err(|_| "Broken");
+                span.end(|| described(&method, balancer.service(), &address, ended));
+            }
             let answered = outcome.as_ref().is_ok_and(|response| !is_failure(response));
             let ended = if answered { Ended::Answered } else { Ended::Failed };
             // What the inner service says of a connection that did not come about has no one type: its text has to do.

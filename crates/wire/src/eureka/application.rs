@@ -20,6 +20,16 @@ pub struct Applications {
     pub applications: Vec<Application>,
 }
 
+/// A list for somebody who keeps `T` of each instance, whatever application it belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// As in [`Applications`].
+    pub version: i64,
+    /// As in [`Applications`].
+    pub hashcode: String,
+    pub instances: Vec<T>,
+}
+
 impl Applications {
     pub fn instances(&self) -> impl Iterator<Item = &Arc<InstanceInfo>> {
         self.applications.iter().flat_map(|application| &application.instances)

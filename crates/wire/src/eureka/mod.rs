@@ -16,7 +16,7 @@ mod samples;
 mod status;
 pub mod xml;
 
-pub use application::{Application, Applications};
+pub use application::{Application, Applications, Listed};
 pub use data_center::{DataCenterInfo, DataCenterName};
 pub use error::DecodeError;
 pub use hashcode::{StatusCounts, hashcode};

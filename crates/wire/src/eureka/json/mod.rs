@@ -10,7 +10,7 @@ mod scalar;
 mod write;
 
 pub use batch::{read_batch, read_batch_response};
-pub use list::{read_application, read_applications};
+pub use list::{read_application, read_applications, read_listed};
 pub use write::{
     write_application, write_applications, write_bare_instance, write_batch, write_batch_response,
     write_instance, write_list_element, write_list_end, write_list_start, write_text,
