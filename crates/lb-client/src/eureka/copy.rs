@@ -182,7 +182,7 @@ mod tests {
         copy.replace(list("UP_2_", both()));
         let second = copy.lists(true).0;
         let loads = |lists: &HashMap<String, Vec<Instance>>| -> Vec<*const crate::load::Load> {
-            lists["a"].iter().map(|instance| std::ptr::from_ref(instance.load())).collect()
+            lists["a"].iter().map(|instance| std::sync::Arc::as_ptr(instance.load())).collect()
         };
         assert_eq!(loads(&first), loads(&second));
     }
