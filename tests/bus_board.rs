@@ -226,3 +226,37 @@ fn watching(town: &Town) {
         assert!(seen.iter().any(|event| event["type"] == kind), "{seen:?}");
     }
 }
+
+#[test]
+fn without_an_address_of_its_own_the_command_line_asks_the_admin_api() {
+    let admin = port::free();
+    let bus =
+        Launch::new("wellspring-bus").yaml(&format!("wellspring.admin.address: 127.0.0.1:{admin}\n")).start();
+    let server = format!("http://127.0.0.1:{admin}");
+    let said = |words: &[&str]| {
+        let mut command = Command::new(binaries::path("wellspring"));
+        let output =
+            command.arg("bus").args(words).args(["--server", &server]).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code().unwrap(), text, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, _, err) = said(&["send"]);
+    assert!(code == 2 && err.contains("--yes"), "nobody can be asked: {err}");
+    let (code, sent, err) = said(&["send", "--yes", "--reason", "new prices", "--wait", "-o", "json"]);
+    assert_eq!(code, 0, "{err}");
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent["complete"], json!(true), "{sent}");
+    let id = sent["id"].as_str().unwrap();
+    let (code, listed, _) = said(&["acks"]);
+    assert!(code == 0 && listed.contains(id), "{listed}");
+    // The daemon acknowledges its own events; that takes a moment.
+    poll::until("the ack is shown", SOON, || said(&["acks", id]).1.contains(" ms"));
+    assert_eq!(said(&["acks", id, "--resend", "--yes"]).0, 0);
+    assert_eq!(said(&["send", "env", "a.b=c", "--yes"]).0, 0);
+    let log = http1::get(admin, "/api/v1/events?topics=admin").unwrap().json();
+    let first = log["items"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&first["kind"], &first["data"]["reason"]), (&json!("refresh sent"), &json!("new prices")));
+    assert_eq!(said(&["acks", "none"]).0, 1);
+    drop(bus);
+    assert_eq!(said(&["acks"]).0, 3);
+}
