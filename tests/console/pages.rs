@@ -30,6 +30,7 @@ fn every_page_says_what_is_wrong_and_what_to_do() {
     view.is_silent();
     for_everybody(&view);
     by_keyboard(&view);
+    in_chinese(&view);
     live(&view);
     view.is_silent();
 }
@@ -293,6 +294,19 @@ fn by_keyboard(view: &View<'_>) {
     for wanted in ["Overview", "Timeline", "Services", "Access", "PAYMENTS", "Instances"] {
         assert!(reached.contains(wanted), "Tab does not reach {wanted}: {reached:?}");
     }
+}
+
+/// Another language at once, and the colours of one's own choice.
+fn in_chinese(view: &View<'_>) {
+    view.page("", &["Overview"]);
+    view.browser.click("select[aria-label='Language'] option[value=zh]");
+    view.says("the overview in Chinese", &["概览", "打开的熔断器", "怎么办"]);
+    view.browser.click("select[aria-label='语言'] option[value=en]");
+    view.says("the overview in English again", &["Overview", "What to do"]);
+    view.browser.click("select[aria-label='Colours'] option[value=dark]");
+    view.until("the page is dark", "document.documentElement.dataset.theme === 'dark'");
+    view.browser.click("select[aria-label='Colours'] option[value=auto]");
+    view.until("the page is as the system", "document.documentElement.dataset.theme === 'light'");
 }
 
 /// What happens is there without a reload, also after the connection was away.

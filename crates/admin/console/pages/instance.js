@@ -21,7 +21,7 @@ export default function Instance({ at: [name, id] }) {
 function Found({ name, one }) {
   const red = verdict(name, one);
   const events = one.events ?? [];
-  return html`${red ? html`<${Red} ...${red} />` : null}${(one.warnings ?? []).map((text) => html`<${Red} key=${text} level="warn" title=${t("instance.warning")} what=${text} means=${t("instance.warning.means")} since=${one.registeredAt} affects=${t("instance.warning.affects", { name })} todo=${t("instance.warning.todo")} command="eureka.instance.prefer-ip-address=true" />`)}
+  return html`${red ? html`<${Red} ...${red} />` : null}${one.warnings?.length ? html`<${Red} level="warn" title=${t("instance.warning")} what=${one.warnings.join("\n")} means=${t("instance.warning.means")} since=${one.registeredAt} affects=${t("instance.warning.affects", { name })} todo=${t("instance.warning.todo")} command="eureka.instance.prefer-ip-address=true" />` : null}
     <div class="grid"><${Card} title=${t("instance.lease")} id="lease"><div class="pad"><${Lease} one=${one} /></div><//>
     <${Card} title=${t("instance.who")} id="who"><div class="pad"><${Facts} items=${[
     [t("address"), html`<code>${one.secure ? "https" : "http"}://${one.host}:${one.port}</code>`], [t("instance.ip"), html`<code>${one.ip}</code>`], [t("zone"), one.zone], [t("version"), one.metadata.version],

@@ -16,23 +16,17 @@ async function maybe(path, signal) {
   }
 }
 
-/** Services with instances that are not UP, each once. */
-async function notUp(signal) {
-  const pages = await Promise.all(["DOWN", "OUT_OF_SERVICE", "STARTING", "UNKNOWN"].map((status) => maybe(`/services?status=${status}&limit=200`, signal)));
-  return { items: [...new Map(pages.flatMap((page) => page?.items ?? []).map((one) => [one.name, one])).values()] };
-}
-
 async function everything(_, signal) {
   const overview = await get("/overview", signal);
   const has = (domain, path) => (!overview.domains || overview.domains.includes(domain) ? maybe(path, signal) : null);
   const [services, repositories, drift, routes, resilience, cluster, bus] = await Promise.all([
-    overview.services.up < overview.services.instances ? notUp(signal) : null, has("config server", "/config/repositories"), has("config server", "/config/drift"), has("gateway", "/routes"), maybe("/resilience", signal), has("registry", "/cluster"), has("bus", "/bus?limit=20"),
+    overview.services.up < overview.services.instances ? maybe("/services?status=DOWN,OUT_OF_SERVICE,STARTING,UNKNOWN&limit=200", signal) : null, has("config server", "/config/repositories"), has("config server", "/config/drift"), has("gateway", "/routes"), maybe("/resilience", signal), has("registry", "/cluster"), has("bus", "/bus?limit=20"),
   ]);
   return { overview, services, repositories, drift, routes, resilience, cluster, bus };
 }
 
 export default function Overview() {
-  const data = useData("overview", { topics: ["*"], every: 10000, read: everything });
+  const data = useData("overview", { topics: ["*"], every: 15000, read: everything });
   const status = data.data?.overview.status;
   return html`<${Page} title=${t("page.overview")} same="wellspring check" sub=${t("overview.sub")}><${Loaded} from=${data}>${(all) => html`<${Stand} ...${all} status=${status} />`}<//><//>`;
 }

@@ -50,15 +50,15 @@ function Drawn({ nodes, edges }) {
   const loose = nodes.filter((one) => !edges.some((edge) => edge.from === one.name || edge.to === one.name));
   const columns = layers(nodes.filter((one) => !loose.includes(one)), edges);
   const rows = Math.max(1, ...columns.map((column) => column.length));
-  const [gap, line] = [columns.length > 4 ? 120 : 190, HIGH + 30];
+  const [gap, line] = [columns.length > 3 ? 190 : 270, HIGH + 30];
   const [width, height] = [Math.max(1, columns.length) * (WIDE + gap) - gap + 24, rows * line + 12];
   const place = new Map(columns.flatMap((column, x) => column.map((one, y) => [one.name, [12 + x * (WIDE + gap), 6 + ((rows - column.length) / 2 + y) * line]])));
   const summary = edges.map((edge) => `${edge.from} → ${edge.to}: ${words(edge)}`).join("; ");
   return html`${edges.length ? html`<section class="card" aria-label=${t("topology.graph")}><div class="scroll pad" role="group" tabindex="0" aria-label=${t("topology.graph")}><svg class="graph" style=${`min-width:${Math.min(width, 760)}px;max-width:${width * 1.25}px`} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${summary}>
-      ${edges.filter((edge) => place.has(edge.from) && place.has(edge.to)).map((edge) => html`<${Edge} key=${`${edge.from} ${edge.to}`} edge=${edge} a=${place.get(edge.from)} b=${place.get(edge.to)} />`)}${[...place].map(([name, at]) => html`<${Node} key=${name} one=${nodes.find((each) => each.name === name)} at=${at} />`)}</svg></div></section>` : html`<p class="empty">${t("topology.none")}</p>`}
+      ${edges.filter((edge) => edge.from !== edge.to && place.has(edge.from) && place.has(edge.to)).map((edge) => html`<${Edge} key=${`${edge.from} ${edge.to}`} edge=${edge} a=${place.get(edge.from)} b=${place.get(edge.to)} />`)}${[...place].map(([name, at]) => html`<${Node} key=${name} one=${nodes.find((each) => each.name === name)} at=${at} />`)}</svg></div></section>` : html`<p class="empty">${t("topology.none")}</p>`}
     ${loose.length ? html`<p class="tags">${t("topology.loose")} ${loose.map((one) => html`<a class="tag" key=${one.name} href=${to(["services", one.name])}>${one.name} ${one.total ? `${one.up}/${one.total}` : ""}</a>`)}</p>` : null}
-    <${Card} title=${t("topology.table")} id="edges"><${Table} label=${t("topology.table")} empty=${t("topology.none")} columns=${[[t("topology.from")], [t("topology.to")], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("resilience.breaker")]]} rows=${edges.map((one) => html`<tr key=${`${one.from} ${one.to}`}><td>${one.from}</td><td><a href=${to(["services", one.to])}>${one.to}</a></td><td class="right">${rate(one.rps)}</td><td class="right">${one.errors ? html`<${State} status="error" text=${percent(one.errors)} />` : "0 %"}</td><td class="right">${millis(one.p99Ms)}</td><td>${one.breaker ? html`<${State} status=${one.breaker} />` : "–"}</td></tr>`)} /><//>
-    <${Card} title=${t("topology.nodes")} id="nodes"><${Table} label=${t("topology.nodes")} columns=${[[t("name")], [t("topology.kind")], [t("services.up"), "right"], [t("state")]]} rows=${nodes.map((one) => html`<tr key=${one.name}><td><a href=${to(["services", one.name])}>${one.name}</a></td><td>${one.kind}</td><td class="right">${one.total ? `${one.up}/${one.total}` : "–"}</td><td>${one.total ? html`<${State} status=${one.up === one.total ? "UP" : "DOWN"} kind=${one.up && one.up < one.total ? "warn" : undefined} text=${one.up === one.total ? t("services.all.up") : one.up ? t("services.some.down", { n: one.total - one.up }) : t("services.none.up")} />` : html`<${State} status="UNKNOWN" text=${t("topology.outside")} />`}</td></tr>`)} /><//>`;
+    <${Card} title=${t("topology.table")} id="edges"><${Table} label=${t("topology.table")} empty=${t("topology.none")} columns=${[[t("topology.from")], [t("topology.to")], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("resilience.breaker")]]} rows=${edges.map((one) => html`<tr key=${`${one.from} ${one.to}`}><td>${one.from}</td><td>${one.to}</td><td class="right">${rate(one.rps)}</td><td class="right">${one.errors ? html`<${State} status="error" text=${percent(one.errors)} />` : "0 %"}</td><td class="right">${millis(one.p99Ms)}</td><td>${one.breaker ? html`<${State} status=${one.breaker} />` : "–"}</td></tr>`)} /><//>
+    <${Card} title=${t("topology.nodes")} id="nodes"><${Table} label=${t("topology.nodes")} columns=${[[t("name")], [t("topology.kind")], [t("services.up"), "right"], [t("state")]]} rows=${nodes.map((one) => html`<tr key=${one.name}><td><a href=${page(one)}>${one.name}</a></td><td>${one.kind}</td><td class="right">${one.total ? `${one.up}/${one.total}` : "–"}</td><td>${one.total ? html`<${State} status=${one.up === one.total ? "UP" : "DOWN"} kind=${one.up && one.up < one.total ? "warn" : undefined} text=${one.up === one.total ? t("services.all.up") : one.up ? t("services.some.down", { n: one.total - one.up }) : t("services.none.up")} />` : html`<${State} status="UNKNOWN" text=${t("topology.outside")} />`}</td></tr>`)} /><//>`;
 }
 
 function Edge({ edge, a, b }) {
@@ -67,11 +67,13 @@ function Edge({ edge, a, b }) {
   const middle = (x1 + x2) / 2;
   const line = forth ? `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}` : `M${x1} ${y1}C${x1} ${y1 + 34} ${x2} ${y2 + 34} ${x2} ${y2}`;
   const text = words(edge) + (edge.breaker && edge.breaker !== "CLOSED" ? ` · ${edge.breaker}` : "");
-  const y = (y1 + y2) / 2 + (forth ? -6 : 26);
-  return html`<g><path class=${ill(edge)} d=${line} /><text class=${`soft ${ill(edge)}`} x=${middle} y=${y} text-anchor="middle">${ill(edge) === "bad" ? "✕ " : ill(edge) === "warn" ? "▲ " : ""}${text}</text></g>`;
+  return html`<g><path class=${ill(edge)} d=${line} /><text class=${`soft ${ill(edge)}`} x=${forth ? x2 - 12 : middle} y=${forth ? (y1 < y2 ? y2 + 17 : y2 - 7) : Math.max(y1, y2) + 38} text-anchor=${forth ? "end" : "middle"}>${ill(edge) === "bad" ? "✕ " : ill(edge) === "warn" ? "▲ " : ""}${text}</text></g>`;
 }
+
+/** A service's page; an address is known by its routes only. */
+const page = (one) => (one.kind === "address" ? to(["routes"], { q: one.name }) : to(["services", one.name]));
 
 function Node({ one, at: [x, y] }) {
   const kind = health(one);
-  return html`<g class=${`node ${kind}`}><rect x=${x} y=${y} width=${WIDE} height=${HIGH} rx="7" /><a href=${to(["services", one.name])}><text x=${x + 12} y=${y + 20}>${one.name.length > 22 ? `${one.name.slice(0, 21)}…` : one.name}</text></a><text class=${kind || "soft"} x=${x + 12} y=${y + 37}>${kind === "bad" ? "✕ " : kind === "warn" ? "▲ " : ""}${one.total ? t("topology.up", { up: one.up, total: one.total }) : one.kind}</text></g>`;
+  return html`<g class=${`node ${kind}`}><rect x=${x} y=${y} width=${WIDE} height=${HIGH} rx="7" /><a href=${page(one)}><text x=${x + 12} y=${y + 20}>${one.name.length > 22 ? `${one.name.slice(0, 21)}…` : one.name}</text></a><text class=${kind || "soft"} x=${x + 12} y=${y + 37}>${kind === "bad" ? "✕ " : kind === "warn" ? "▲ " : ""}${one.total ? t("topology.up", { up: one.up, total: one.total }) : one.kind}</text></g>`;
 }

@@ -33,7 +33,7 @@ pub(super) fn mount(routes: &mut Routes) {
         .prefers(Domain::Registry)
         .query(&[
             ("q", "string", "part of a name, an instance id, a host or a status"),
-            ("status", "string", "services with an instance that has it"),
+            ("status", "string", "services with an instance that has it, or one of several with commas"),
             ("instances", "boolean", "false: without the instances"),
             ("cursor", "string", "from the page before"),
             ("limit", "integer", "1 to 1000, 100 without"),
@@ -65,7 +65,10 @@ async fn listed(
         .filter(|service| actor.reaches(&service.name))
         .filter(|service| {
             status.is_none_or(|status| {
-                service.instances.iter().any(|one| one.status.eq_ignore_ascii_case(status))
+                service
+                    .instances
+                    .iter()
+                    .any(|one| status.split(',').any(|it| one.status.eq_ignore_ascii_case(it)))
             })
         })
         .filter(|service| wanted.as_deref().is_none_or(|wanted| fits(service, wanted)));
