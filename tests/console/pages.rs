@@ -19,6 +19,7 @@ fn every_page_says_what_is_wrong_and_what_to_do() {
     platform.break_an_instance();
     let commit = platform.break_a_commit();
     let brief = commit.get(..10).unwrap();
+    platform.call_services();
     platform.open_a_breaker();
     platform.break_a_route();
     let view = View::open(&platform);
@@ -28,11 +29,12 @@ fn every_page_says_what_is_wrong_and_what_to_do() {
     traffic(&view);
     the_rest(&view);
     view.is_silent();
-    for_everybody(&view);
+    let commands = for_everybody(&view);
     by_keyboard(&view);
     in_chinese(&view);
     live(&view);
     view.is_silent();
+    commands_exist(&commands);
 }
 
 fn overview(view: &View<'_>, brief: &str) {
@@ -224,8 +226,8 @@ fn commands_exist(shown: &BTreeSet<String>) {
     assert!(unknown.is_empty(), "the command line does not know {unknown:#?}");
 }
 
-/// The same in light and dark, on a wide and a narrow screen; axe-core finds nothing.
-fn for_everybody(view: &View<'_>) {
+/// The same in light and dark, on a wide and a narrow screen; axe-core finds nothing. Gives the commands on the pages.
+fn for_everybody(view: &View<'_>) -> BTreeSet<String> {
     let deeper = [
         "services/PAYMENTS",
         "services/PAYMENTS/pay-3%3A8080",
@@ -256,7 +258,7 @@ fn for_everybody(view: &View<'_>) {
     }
     view.browser.resize(1280, 860);
     view.browser.prefer("light");
-    commands_exist(&commands);
+    commands
 }
 
 /// Every page by two keys; what is reached by Tab can be seen; search and help open and close.

@@ -57,7 +57,7 @@ impl Platform {
         let output = folder.path().join("output.log");
         let sink = File::create(&output).unwrap();
         let mut command = Command::new(binaries::path("wellspring"));
-        command.arg("up").arg("--config").arg(&config).args(words);
+        command.arg("up").args(["--config", "application.yml"]).args(words);
         command.arg(format!("--wellspring.admin.address=127.0.0.1:{admin}"));
         for (part, port) in PARTS.iter().zip(&ports) {
             command.arg(format!("--wellspring.{part}.server.port={port}"));
@@ -138,6 +138,18 @@ impl Platform {
             refresh.send(self.port("gateway")).unwrap();
             self.api("/routes")["refused"]["problem"].is_string()
         });
+    }
+
+    /// Calls that are answered.
+    pub(crate) fn call_services(&self) {
+        poll::until("the routes lead somewhere", SOON, || {
+            let status = |path| http1::get(self.port("gateway"), path).unwrap().status;
+            status("/orders/7") == 200 && status("/inventory/stock/tea") == 200
+        });
+        for _ in 0..40 {
+            http1::get(self.port("gateway"), "/orders/7").unwrap();
+            http1::get(self.port("gateway"), "/inventory/stock/tea").unwrap();
+        }
     }
 
     /// Calls that nobody answers, until the breaker has seen enough.
