@@ -12,9 +12,10 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, port};
 
@@ -268,7 +269,7 @@ fn thief(platform: &Platform) -> Arc<Mutex<Vec<u8>>> {
             let Ok(mut stream) = stream else { return };
             let mut bytes = vec![0; 64 * 1024];
             let read = stream.read(&mut bytes).unwrap_or(0);
-            all.lock().unwrap().extend_from_slice(&bytes[..read]);
+            all.lock().extend_from_slice(&bytes[..read]);
             let body = r#"{"id":"x","names":["thief"],"domains":["config server"],"version":"1"}"#;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
             drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
@@ -337,7 +338,7 @@ fn one_console_sees_and_does_everything_and_every_write_names_its_actor() {
         problems.iter().any(|one| one["daemon"] == "thief" && one["status"] == "DOWN")
     });
     assert_eq!(platform.get("/config/pins")["items"], json!([]), "the config server answers, not the thief");
-    let text = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+    let text = String::from_utf8_lossy(&heard.lock()).into_owned();
     assert!(text.contains("/api/v1/introduction") && !text.contains("/config/"), "{text}");
     assert!(!text.contains(TOKEN), "{text}");
 
