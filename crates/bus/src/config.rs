@@ -101,6 +101,19 @@ impl Config {
     }
 }
 
+/// What is wrong, or without effect, below the bus' prefixes; for a file that is checked, not run.
+pub fn check(env: &Environment) -> Vec<Problem> {
+    let (bus, mut problems) = env.bind_checked::<Config>("spring.cloud.bus");
+    let (own, more) = env.bind_checked::<Own>("wellspring.bus");
+    problems.extend(more);
+    match (bus, own) {
+        #[cfg(feature = "amqp")]
+        (Ok(bus), Ok(own)) => problems.extend(crate::transport::amqp::check(env, &bus, &own)),
+        (bus, own) => problems.extend([bus.err(), own.err()].into_iter().flatten()),
+    }
+    problems
+}
+
 fn read<T: DeserializeOwned>(env: &Environment, prefix: &str) -> Result<T, Problem> {
     let (settings, unknown) = env.bind_checked(prefix);
     for problem in unknown {

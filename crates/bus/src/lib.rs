@@ -39,6 +39,7 @@ mod inbox;
 mod join;
 #[cfg(feature = "server")]
 mod journal;
+pub mod known;
 pub mod listener;
 pub mod members;
 pub mod metrics;
@@ -52,5 +53,6 @@ pub use app::app;
 #[cfg(feature = "server")]
 pub use attach::attach;
 pub use bus::{Announcement, Bus, Options, Scope, Trace};
+pub use config::check;
 pub use error::{Failure, PublishError};
 pub use wellspring_wire::bus::{Event, Payload, RemoteEvent};

@@ -10,6 +10,7 @@ mod health;
 #[cfg(test)]
 mod hostile_input;
 mod http;
+pub mod known;
 mod metrics;
 mod monitor;
 mod news;

@@ -17,6 +17,7 @@ mod incoming;
 mod indicators;
 mod instruments;
 mod join;
+pub mod known;
 mod logging;
 mod management;
 mod observe;

@@ -17,7 +17,7 @@ pub mod figures;
 pub mod filter;
 pub mod global;
 pub mod headers;
-mod known;
+pub mod known;
 pub mod metrics;
 pub mod offline;
 mod operator;

@@ -11,6 +11,7 @@ pub mod eureka;
 mod guard;
 pub mod http;
 mod instance;
+pub mod known;
 mod load;
 mod metrics;
 pub mod pick;

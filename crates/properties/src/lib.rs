@@ -19,6 +19,7 @@ mod random;
 pub mod relaxed;
 mod scalar;
 mod source;
+pub mod support;
 mod tree;
 pub mod value;
 pub mod yaml;

@@ -11,6 +11,7 @@ pub mod dns;
 pub mod feed;
 pub mod http;
 pub mod invalid;
+pub mod known;
 mod metrics;
 pub mod node;
 pub mod payload;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{self, Question};
 use crate::up::{self, Start};
@@ -48,7 +48,7 @@ struct StartArgs {
     config: Option<PathBuf>,
 }
 
-/// Runs the command line and says how it went: 0 fine, 1 a problem, 2 wrong use.
+/// Runs the command line and says how it went: 0 fine, 1 a problem, 2 wrong use, 3 not reachable, 4 refused.
 #[must_use]
 pub fn main(words: Vec<String>) -> ExitCode {
     let (properties, words) = split(words);
@@ -72,15 +72,24 @@ pub fn main(words: Vec<String>) -> ExitCode {
     }
 }
 
-/// Properties are `--name=value` for any name with a dot; the rest is for the parser of verbs and options.
-fn split(words: Vec<String>) -> (Vec<String>, Vec<String>) {
-    words.into_iter().partition(|word| {
+/// All verbs and options, for completion and manual.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Properties are `--name=value` for any name with a dot; the rest is for the parser of verbs and options. What follows `--` is
+/// another program's.
+fn split(mut words: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let others = words.iter().position(|word| word == "--").map(|at| words.split_off(at)).unwrap_or_default();
+    let (properties, mut words): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| {
         word.strip_prefix("--")
             .and_then(|rest| rest.split_once('='))
             .is_some_and(|(name, _)| name.contains('.'))
             || word == "--debug"
             || word == "--trace"
-    })
+    });
+    words.extend(others);
+    (properties, words)
 }
 
 fn platform(config: Option<PathBuf>, args: Vec<String>) -> anyhow::Result<()> {
@@ -100,8 +109,6 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -111,6 +118,14 @@ mod tests {
         let (properties, rest) = split(words);
         assert_eq!(properties, ["--server.port=1", "--debug"]);
         assert_eq!(rest, ["gateway", "--config", "x.yml"]);
+    }
+
+    #[test]
+    fn words_of_another_program_are_its_own() {
+        let words = ["run", "--a.b=1", "--", "java", "--c.d=2", "--debug"].map(str::to_owned).to_vec();
+        let (properties, rest) = split(words);
+        assert_eq!(properties, ["--a.b=1"]);
+        assert_eq!(rest, ["run", "--", "java", "--c.d=2", "--debug"]);
     }
 
     #[test]

@@ -5,6 +5,6 @@ mod codes;
 mod commands;
 mod links;
 mod sample;
-#[allow(dead_code, reason = "verbs of three rooms come to it one by one")]
 mod server;
+mod settings;
 pub mod up;

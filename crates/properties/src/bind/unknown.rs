@@ -1,7 +1,7 @@
 //! Keys below a struct that no field takes, with the name that was probably meant.
 
 use super::node::{Bound, first_entry};
-use crate::relaxed::canonical_element;
+use crate::relaxed::{canonical_element, edits};
 use crate::tree::Tree;
 use crate::{Problem, codes};
 
@@ -32,31 +32,11 @@ fn in_file(bound: &Bound<'_>, node: &Tree) -> bool {
 
 /// The known name with the fewest edits, if it is near enough to be a slip.
 pub(super) fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
-    let distances = names.iter().map(|known| (distance(name, &canonical_element(known)), *known));
+    let distances = names.iter().map(|known| (edits(name, &canonical_element(known)), *known));
     let (edits, known) = distances.min_by_key(|(edits, _)| *edits)?;
     let allowed = match name.chars().count() {
         0..4 => 1,
         length => (length / 3).max(2),
     };
     (edits <= allowed).then_some(known)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cb, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let above = *cell;
-            left = (above + 1).min(left + 1).min(diagonal + usize::from(ca != *cb));
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -7,23 +7,24 @@ use wellspring_properties::codes::Code;
 use wellspring_properties::relaxed::canonical;
 use wellspring_properties::{Environment, Loader};
 
-use super::support;
 use crate::server::Outcome;
+use crate::settings::{self, keys};
+
+const TABLES: &[&[Code]] = &[
+    wellspring_properties::codes::CODES,
+    wellspring_lb_client::codes::CODES,
+    wellspring_config_server::codes::CODES,
+    wellspring_daemon::codes::CODES,
+    wellspring_tls::codes::CODES,
+    wellspring_redis::codes::CODES,
+    wellspring_daemon::admin::codes::CODES,
+    wellspring_gateway::problem::CODES,
+    crate::codes::CODES,
+];
 
 /// Every code of the suite.
 fn all_codes() -> impl Iterator<Item = &'static Code> {
-    let tables: [&'static [Code]; 9] = [
-        wellspring_properties::codes::CODES,
-        wellspring_lb_client::codes::CODES,
-        wellspring_config_server::codes::CODES,
-        wellspring_daemon::codes::CODES,
-        wellspring_tls::codes::CODES,
-        wellspring_redis::codes::CODES,
-        wellspring_daemon::admin::codes::CODES,
-        wellspring_gateway::problem::CODES,
-        crate::codes::CODES,
-    ];
-    tables.into_iter().flatten()
+    TABLES.iter().copied().flatten()
 }
 
 pub(super) fn run(what: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn Write) -> Outcome {
@@ -60,7 +61,7 @@ fn setting(key: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn 
             return Ok(false);
         }
     };
-    let known = support::find(key);
+    let fate = settings::fate(key);
     match env.get(key) {
         Some(value) => writeln!(out, "{key} = {}", shown(key, &value))?,
         None => writeln!(out, "{key} is not set: the default applies")?,
@@ -71,11 +72,26 @@ fn setting(key: &str, config: Option<PathBuf>, args: Vec<String>, out: &mut dyn 
     if !env.active_profiles().is_empty() {
         writeln!(out, "  with profiles {}", env.active_profiles().join(", "))?;
     }
-    match known {
-        Some(row) => writeln!(out, "  {}: {}", row.support, row.remark)?,
-        None => writeln!(out, "  no daemon reads a setting of this name by itself")?,
+    writeln!(out, "  {}: {}", fate.support, fate.remark)?;
+    if let Some(known) = keys::find(key) {
+        let old = if known.old { "; the originals say: no longer" } else { "" };
+        writeln!(out, "  Spring's {}, {}{old}", known.name, kind(known.kind))?;
     }
     Ok(true)
+}
+
+fn kind(kind: keys::Kind) -> &'static str {
+    match kind {
+        keys::Kind::Flag => "true or false",
+        keys::Kind::Int => "a whole number",
+        keys::Kind::Number => "a number",
+        keys::Kind::Time => "a duration such as 10s",
+        keys::Kind::Size => "a size such as 10MB",
+        keys::Kind::Text => "text",
+        keys::Kind::List => "a list",
+        keys::Kind::Map => "a group of names of your own",
+        keys::Kind::Other => "one of a few words, or a group",
+    }
 }
 
 /// Each source that has the key, highest first.

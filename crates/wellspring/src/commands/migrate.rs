@@ -4,38 +4,41 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::json;
+use wellspring_properties::support::Support;
 use wellspring_properties::{Entry, Problem, flatten, java_properties, yaml};
 
-use super::support::{self, Support};
 use super::{FailOn, output};
 use crate::server::{Outcome, Output, write};
+use crate::settings::{self, Fate};
 
 /// A setting and what becomes of it.
-struct Fate {
+struct Line {
     key: String,
     place: String,
-    support: Support,
-    remark: &'static str,
+    fate: Fate,
 }
-
-const UNKNOWN: &str = "no daemon reads it; it is still there for placeholders and for applications";
 
 pub(super) fn run(files: &[PathBuf], fail_on: Option<FailOn>, form: Output, out: &mut dyn Write) -> Outcome {
     let mut fates = Vec::new();
     let mut problems = Vec::new();
     for file in files {
         match read(file) {
-            Ok(entries) => fates.extend(entries.into_iter().map(|(key, entry)| fate(key, &entry))),
+            Ok(entries) => fates.extend(entries.into_iter().map(|(key, entry)| line(key, &entry))),
             Err(problem) => problems.push(problem),
         }
     }
-    let ignored = fates.iter().any(|fate| fate.support == Support::Ignored);
-    let fine = problems.is_empty() && !(ignored && fail_on == Some(FailOn::Ignored));
+    let count = |kind| fates.iter().filter(|line| line.fate.support == kind).count();
+    let without_effect = match fail_on {
+        None => 0,
+        Some(FailOn::Ignored) => count(Support::Ignored),
+        Some(FailOn::Different) => count(Support::Ignored) + count(Support::Different),
+    };
+    let fine = problems.is_empty() && without_effect == 0;
     match form {
         Output::Table => text(&fates, &problems, out)?,
         Output::Json | Output::Yaml | Output::Ndjson => {
-            let settings = fates.iter().map(|fate| {
-                json!({"key": fate.key, "where": fate.place, "support": fate.support.to_string(), "remark": fate.remark})
+            let settings = fates.iter().map(|line| {
+                json!({"key": line.key, "where": line.place, "support": line.fate.support.as_str(), "remark": line.fate.remark})
             });
             let problems: Vec<_> = problems.iter().map(output::problem).collect();
             let settings: Vec<_> = settings.collect();
@@ -45,12 +48,10 @@ pub(super) fn run(files: &[PathBuf], fail_on: Option<FailOn>, form: Output, out:
     Ok(fine)
 }
 
-fn fate(key: String, entry: &Entry) -> Fate {
+fn line(key: String, entry: &Entry) -> Line {
     let place = entry.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-    match support::find(&key) {
-        Some(row) => Fate { key, place, support: row.support, remark: row.remark },
-        None => Fate { key, place, support: Support::Ignored, remark: UNKNOWN },
-    }
+    let fate = settings::fate(&key);
+    Line { key, place, fate }
 }
 
 fn read(file: &std::path::Path) -> Result<Vec<(String, Entry)>, Problem> {
@@ -65,23 +66,26 @@ fn read(file: &std::path::Path) -> Result<Vec<(String, Entry)>, Problem> {
 }
 
 /// What needs a hand comes first; what works is counted.
-fn text(fates: &[Fate], problems: &[Problem], out: &mut dyn Write) -> io::Result<()> {
+fn text(lines: &[Line], problems: &[Problem], out: &mut dyn Write) -> io::Result<()> {
     for problem in problems {
         writeln!(out, "{problem}\n")?;
     }
-    let width = fates.iter().map(|fate| fate.key.chars().count()).max().unwrap_or(0).min(60);
+    let of_kind = |kind| lines.iter().filter(move |line| line.fate.support == kind);
     for kind in [Support::Different, Support::Ignored] {
-        let of_kind: Vec<_> = fates.iter().filter(|fate| fate.support == kind).collect();
-        if of_kind.is_empty() {
+        let count = of_kind(kind).count();
+        if count == 0 {
             continue;
         }
-        writeln!(out, "{kind} ({})", of_kind.len())?;
-        for fate in of_kind {
-            writeln!(out, "  {:width$}  {}  → {}", fate.key, fate.place, fate.remark)?;
+        let width = of_kind(kind).map(|line| line.key.chars().count()).max().unwrap_or(0).min(60);
+        writeln!(out, "{kind} ({count})")?;
+        for line in of_kind(kind) {
+            writeln!(out, "  {:width$}  {}", line.key, line.place)?;
+            writeln!(out, "  {:width$}  → {}", "", line.fate.remark)?;
         }
     }
-    let supported = fates.iter().filter(|fate| fate.support == Support::Supported).count();
-    writeln!(out, "{supported} of {} settings do what they did", fates.len())
+    let own = of_kind(Support::Own).count();
+    let own = if own > 0 { format!(", {own} are the application's own") } else { String::new() };
+    writeln!(out, "{} of {} settings do what they did{own}", of_kind(Support::Supported).count(), lines.len())
 }
 
 #[cfg(test)]
@@ -99,10 +103,10 @@ mod tests {
 
     #[test]
     fn settings_are_sorted_by_what_becomes_of_them() {
-        let text = "server:\n  port: 80\n  tomcat.threads.max: 5\nhystrix.command.x: 1\n";
+        let text = "server:\n  port: 80\n  tomcat.threads.max: 5\nhystrix.command.x: 1\norders.max: 3\n";
         let (fine, answer) = migrate(text, None);
         assert!(fine);
-        let wanted = "different (1)\n  hystrix.command.x          application.yml:4:20  → resilience4j.circuitbreaker and resilience4j.timelimiter\nignored (1)\n  server.tomcat.threads.max  application.yml:3:23  → belongs to the JVM or its web server; remove it\n1 of 3 settings do what they did\n";
+        let wanted = "different (1)\n  hystrix.command.x  application.yml:4:20\n                     → resilience4j.circuitbreaker and resilience4j.timelimiter\nignored (1)\n  server.tomcat.threads.max  application.yml:3:23\n                             → there are no thread pools to size; see wellspring.threads\n1 of 4 settings do what they did, 1 are the application's own\n";
         assert_eq!(answer, wanted);
         assert!(!migrate(text, Some(FailOn::Ignored)).0);
         assert!(migrate("server.port: 1", Some(FailOn::Ignored)).0);

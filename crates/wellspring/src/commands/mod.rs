@@ -1,26 +1,34 @@
 //! Questions about files and codes, and to running daemons: verbs that start nothing.
 
 mod access;
+mod bench;
 mod breaker;
 pub(crate) mod bus;
+mod check;
 mod cluster;
+mod completion;
 mod config;
 mod context;
 mod drain;
+mod events;
 mod explain;
 mod instances;
 mod migrate;
 mod output;
 mod routes;
-mod support;
+mod run;
+mod schema;
 mod tap;
+mod top;
 mod validate;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
+use wellspring_properties::value;
 
 use crate::server::{Exit, Form, Server};
 
@@ -56,6 +64,11 @@ pub(crate) enum Question {
         fail_on: Option<FailOn>,
         #[command(flatten)]
         form: Form,
+    },
+    /// A JSON schema of all settings, for editors.
+    Schema {
+        /// Where to write it; standard output without.
+        file: Option<PathBuf>,
     },
     /// A running config server: who has which commit, what changed, roll a label back; and a new key for a repository.
     Config {
@@ -128,6 +141,34 @@ pub(crate) enum Question {
     Token(access::TokenVerb),
     /// Live requests of a running gateway.
     Tap(tap::Wanted),
+    /// What is not as it should be: on a running platform, or in settings before a start.
+    Check(check::Wanted),
+    /// What happened on the platform, and what happens.
+    Events(events::Wanted),
+    /// A platform at a glance, drawn again and again.
+    Top(top::Wanted),
+    /// Any program as a registered service: started, watched, registered, configured, drained.
+    Run(run::Wanted),
+    /// A bounded load on a server of this machine, and one line that can be compared.
+    Bench(bench::Wanted),
+    /// The script by which a shell completes our words.
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Manual pages, one for every verb.
+    Man {
+        /// Where they are written.
+        directory: PathBuf,
+    },
+    /// Which program this is.
+    Version {
+        /// As `-o json`.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 /// What makes `migrate` fail.
@@ -135,6 +176,8 @@ pub(crate) enum Question {
 pub(crate) enum FailOn {
     /// A setting that has no effect here.
     Ignored,
+    /// One that has to be written otherwise, too.
+    Different,
 }
 
 /// Answers on standard output; the exit status is that of [`Exit`]. `properties` are the `--name=value` of the command line.
@@ -145,6 +188,7 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
             validate::run(&files, &properties, strict, form.output, out)
         }
         Question::Explain { what, config } => explain::run(&what, config, properties, out),
+        Question::Schema { file } => schema::run(file.as_deref(), out),
         Question::Config { verb } => config::run(verb, out),
         Question::Context(verb) => context::run(verb, out),
         Question::Migrate { files, fail_on, form } => migrate::run(&files, fail_on, form.output, out),
@@ -165,10 +209,23 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
         Question::User(verb) => access::users(verb, out),
         Question::Token(verb) => access::tokens(verb, out),
         Question::Tap(wanted) => tap::run(&wanted, out),
+        Question::Check(wanted) => check::run(&wanted, &properties, out),
+        Question::Events(wanted) => events::run(&wanted, out),
+        Question::Top(wanted) => top::run(&wanted, out),
+        Question::Run(wanted) => run::run(&wanted, properties, out),
+        Question::Bench(wanted) => bench::run(&wanted, out),
+        Question::Completion { shell } => completion::script(shell, crate::cli::command(), out),
+        Question::Man { directory } => completion::pages(&directory, crate::cli::command(), out),
+        Question::Version { json, form } => completion::version(json, form.output, out),
     };
     match fine.and_then(|fine| Ok(out.flush().map(|()| fine)?)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => Exit::Problem.into(),
         Err(failed) => failed.report(),
     }
+}
+
+/// A time on the command line: 500ms, 10s, 5m; a bare number is seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    value::parse_duration(text, value::Unit::Seconds).map_err(|problem| problem.line())
 }

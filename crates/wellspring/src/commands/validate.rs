@@ -11,6 +11,7 @@ use wellspring_properties::{Environment, Problem, PropertySource, codes, flatten
 
 use super::output;
 use crate::server::{Outcome, Output, write};
+use crate::settings::{self, keys};
 
 /// What was found in a file.
 struct Report {
@@ -64,18 +65,8 @@ fn report(file: &Path, properties: &[String]) -> Report {
     let given = PropertySource::of_pairs("command line", pairs);
     let vars = PropertySource::of_variables("environment", std::env::vars());
     let env = Environment::new([given, vars].into_iter().chain(documents).collect(), Vec::new());
-    let mut found = wellspring_daemon::check(&env);
-    if env.contains("eureka.server") || env.contains("eureka.dashboard") {
-        found.extend(wellspring_registry::Config::check(&env));
-    }
-    if env.contains("spring.cloud.config.server") {
-        found.extend(wellspring_config_server::check(&env));
-    }
-    if env.contains("spring.cloud.gateway") {
-        let (routes, problems) = wellspring_gateway::check(&env);
-        report.routes = routes;
-        found.extend(problems);
-    }
+    let (routes, found) = problems(&env);
+    report.routes = routes;
     for problem in found {
         let list =
             if problem.code == codes::UNKNOWN_KEY { &mut report.warnings } else { &mut report.problems };
@@ -84,6 +75,40 @@ fn report(file: &Path, properties: &[String]) -> Report {
         }
     }
     report
+}
+
+/// What the daemons say of settings, and how many routes are good. Wants a tokio runtime around it.
+pub(super) fn problems(env: &Environment) -> (usize, Vec<Problem>) {
+    let mut routes = 0;
+    let mut found = wellspring_daemon::check(env);
+    if env.contains("eureka.server") || env.contains("eureka.dashboard") {
+        found.extend(wellspring_registry::Config::check(env));
+    }
+    if env.contains("spring.cloud.config.server") {
+        found.extend(wellspring_config_server::check(env));
+    }
+    if ["spring.cloud.bus", "spring.rabbitmq", "wellspring.bus"].iter().any(|prefix| env.contains(prefix)) {
+        found.extend(wellspring_bus::check(env));
+    }
+    if env.contains("spring.cloud.gateway") {
+        let (compiled, problems) = wellspring_gateway::check(env);
+        routes = compiled;
+        found.extend(problems);
+    }
+    found.iter_mut().for_each(without_effect);
+    (routes, found)
+}
+
+/// A setting of the originals that nothing reads is no slip of the pen: the table says why, and what to do.
+fn without_effect(problem: &mut Problem) {
+    let Some(key) = problem.message.strip_prefix("unknown setting ") else { return };
+    if problem.code == codes::UNKNOWN_KEY
+        && keys::is_known(key)
+        && let Some(row) = settings::find(key)
+    {
+        problem.message = format!("{key} has no effect here: {}", row.remark);
+        problem.hint = None;
+    }
 }
 
 /// The documents of a settings file, in the order of the file.

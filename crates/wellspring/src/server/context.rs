@@ -99,8 +99,9 @@ fn file() -> Option<PathBuf> {
     Some(folder.join("wellspring/contexts.json"))
 }
 
+/// Writes a file that only its owner can read.
 #[cfg(unix)]
-fn private(file: &std::path::Path, text: &str) -> io::Result<()> {
+pub(crate) fn private(file: &std::path::Path, text: &str) -> io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut opened =
@@ -108,7 +109,8 @@ fn private(file: &std::path::Path, text: &str) -> io::Result<()> {
     opened.write_all(text.as_bytes())
 }
 
+/// Writes a file.
 #[cfg(not(unix))]
-fn private(file: &std::path::Path, text: &str) -> io::Result<()> {
+pub(crate) fn private(file: &std::path::Path, text: &str) -> io::Result<()> {
     std::fs::write(file, text)
 }

@@ -36,11 +36,26 @@ pub(crate) struct Failed {
     hint: Option<String>,
     /// The reader of our output went away, as `head` does: nothing to talk about.
     silent: bool,
+    /// Of a program that ran on our behalf.
+    status: Option<u8>,
 }
 
 impl Failed {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, code: None, message: message.into(), place: None, hint: None, silent: false }
+        Self {
+            exit,
+            code: None,
+            message: message.into(),
+            place: None,
+            hint: None,
+            silent: false,
+            status: None,
+        }
+    }
+
+    /// With the exit status of a program that ran on our behalf.
+    pub(crate) fn status(code: u8, message: impl Into<String>) -> Self {
+        Self { status: Some(code), ..Self::new(Exit::Problem, message) }
     }
 
     /// What was asked cannot be meant.
@@ -119,7 +134,7 @@ impl Failed {
         if !self.silent {
             eprintln!("{self}");
         }
-        self.exit.into()
+        self.status.map_or_else(|| self.exit.into(), ExitCode::from)
     }
 }
 

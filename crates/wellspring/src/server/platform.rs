@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 use wellspring_lb_client::http::{self, Options};
+use wellspring_wire::Millis;
 
 use super::{Events, Exit, Failed};
 use crate::codes;
@@ -65,6 +66,14 @@ impl Platform {
     /// `DELETE /api/v1/…`.
     pub(crate) async fn delete(&self, path: &[&str], query: &[Query<'_>]) -> Result<Value, Failed> {
         self.answer(self.request(Method::DELETE, path, query)).await
+    }
+
+    /// Seconds that the platform's clock is ahead of ours, by the date of an answer.
+    pub(crate) async fn clock_apart(&self) -> Result<Option<i64>, Failed> {
+        let response = self.answered(self.request(Method::GET, &["daemons"], &[])).await?;
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+        let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        Ok(theirs.map(|theirs| theirs.timestamp().as_second() - Millis::now().0 / 1000))
     }
 
     /// All items of a list that comes in pages.

@@ -24,6 +24,7 @@ use super::remote::Remote;
 use crate::bus::Options;
 
 pub use settings::Settings;
+pub(crate) use settings::check;
 
 const OK: u16 = 200;
 const LEAVE: Duration = Duration::from_secs(1);

@@ -279,6 +279,21 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// What is wrong, or without effect, of a broker's settings.
+pub(crate) fn check(env: &Environment, config: &Config, own: &Own) -> Vec<Problem> {
+    if !env.contains("spring.rabbitmq") {
+        return Vec::new();
+    }
+    match Settings::from_env(env, config, own) {
+        Ok(settings) => settings.unused,
+        Err(problem) => {
+            let mut problems = env.bind_checked::<Rabbit>("spring.rabbitmq").1;
+            problems.push(problem);
+            problems
+        }
+    }
+}
+
 /// Binds, and notes what stands there and is read by nothing.
 fn bind<T: DeserializeOwned>(
     env: &Environment,

@@ -1,0 +1,141 @@
+//! Which settings of Spring's clients – Eureka, load balancer, config client, discovery – have an effect here.
+
+use wellspring_properties::support::{Row, no, other, yes};
+
+const NO_POOL: &str = "there are no thread pools to size";
+const ONE_CLIENT: &str =
+    "there is one HTTP client, whose times are eureka.client.eureka-server-*-timeout-seconds";
+const NO_PROXY: &str = "registries are asked without a proxy";
+const NO_CODECS: &str = "there is one codec per format";
+const NO_CONTEXT: &str = "there is no Spring context to refresh";
+const BREAKERS: &str = "see resilience4j.circuitbreaker and resilience4j.timelimiter";
+
+/// Clients' settings.
+pub const KNOWN: &[Row] = &[
+    yes("eureka.client", "registry of the application itself, and peers of the registry"),
+    no("eureka.client.backup-registry-impl", "a class of the application cannot be loaded here"),
+    no("eureka.client.cache-refresh-executor-thread-pool-size", NO_POOL),
+    no("eureka.client.heartbeat-executor-thread-pool-size", NO_POOL),
+    no("eureka.client.decoder-name", NO_CODECS),
+    no("eureka.client.encoder-name", NO_CODECS),
+    no("eureka.client.dollar-replacement", NO_CODECS),
+    no("eureka.client.escape-char-replacement", NO_CODECS),
+    no("eureka.client.eureka-server-total-connections", "a registry is asked over one connection at a time"),
+    no(
+        "eureka.client.eureka-server-total-connections-per-host",
+        "a registry is asked over one connection at a time",
+    ),
+    no("eureka.client.g-zip-content", "compressed answers are always welcome"),
+    no(
+        "eureka.client.initial-instance-info-replication-interval-seconds",
+        "an instance registers when it is ready",
+    ),
+    no("eureka.client.jersey", ONE_CLIENT),
+    no("eureka.client.rest-template-timeout", ONE_CLIENT),
+    no("eureka.client.restclient", ONE_CLIENT),
+    no("eureka.client.webclient", ONE_CLIENT),
+    no("eureka.client.log-delta-diff", "a delta that does not fit is told in the log"),
+    no("eureka.client.property-resolver", "properties come from the environment"),
+    no("eureka.client.proxy-host", NO_PROXY),
+    no("eureka.client.proxy-port", NO_PROXY),
+    no("eureka.client.proxy-user-name", NO_PROXY),
+    no("eureka.client.proxy-password", NO_PROXY),
+    no("eureka.client.refresh", NO_CONTEXT),
+    yes("eureka.instance", "what the application registers"),
+    no("eureka.instance.default-address-resolution-order", "only for machines at Amazon"),
+    no("eureka.instance.data-center-info", "the data centre is told as MyOwn"),
+    no("eureka.instance.async-client-initialization", "no start waits for a registry"),
+    no("eureka.instance.namespace", "the keys begin with eureka.instance"),
+    no("eureka.instance.environment", "a set of properties, no setting"),
+    no(
+        "eureka.instance.instance-enabled-onit",
+        "the first registration has the status of eureka.instance.initial-status",
+    ),
+    no("spring.cloud", "belongs to a Spring application; remove it"),
+    yes("spring.cloud.loadbalancer", "choice of instances"),
+    no("spring.cloud.loadbalancer.cache.caffeine", "lists come from discovery as they are"),
+    no("spring.cloud.loadbalancer.cache.capacity", "lists come from discovery as they are"),
+    no("spring.cloud.loadbalancer.call-get-with-request-on-delegates", "every supplier sees the request"),
+    no("spring.cloud.loadbalancer.eager-load", "nothing is loaded late"),
+    no(
+        "spring.cloud.loadbalancer.health-check.refetch-instances",
+        "lists come from discovery when they change",
+    ),
+    no(
+        "spring.cloud.loadbalancer.health-check.refetch-instances-interval",
+        "lists come from discovery when they change",
+    ),
+    no(
+        "spring.cloud.loadbalancer.retry.retryable-exceptions",
+        "connections that fail are tried again; classes of the JVM are not known",
+    ),
+    no("spring.cloud.loadbalancer.service-discovery", "lists come from discovery when they change"),
+    no("spring.cloud.loadbalancer.stats", "the meters of docs/metrics.md are always there"),
+    yes("spring.cloud.discovery.enabled", "off with false"),
+    yes("spring.cloud.discovery.client.simple", "instances from settings"),
+    no("spring.cloud.discovery", "health names the discovery clients that are there"),
+    yes("spring.cloud.inetutils", "which address of the machine is told"),
+    yes("spring.cloud.config", "the application as a client of a config server"),
+    no(
+        "spring.cloud.config.allow-override",
+        "arguments, then variables, then the config server, then files: see docs/settings.md",
+    ),
+    no(
+        "spring.cloud.config.override-none",
+        "arguments, then variables, then the config server, then files: see docs/settings.md",
+    ),
+    no(
+        "spring.cloud.config.override-system-properties",
+        "arguments, then variables, then the config server, then files: see docs/settings.md",
+    ),
+    no("spring.cloud.config.initialize-on-context-refresh", NO_CONTEXT),
+    no("spring.cloud.config.media-type", "answers are read as JSON"),
+    no("spring.cloud.config.charset", "answers are read as UTF-8"),
+    no("spring.cloud.config.tls", "an https address is trusted by the public roots"),
+    other(
+        "spring.cloud.bootstrap",
+        "there is no bootstrap phase: move bootstrap.yml to application.yml with spring.config.import",
+    ),
+    no("spring.cloud.circuitbreaker", BREAKERS),
+    yes("spring.cloud.circuitbreaker.resilience4j.disable-time-limiter", "calls are not ended after a time"),
+    yes("spring.cloud.consul", "instances from Consul: see docs/client.md"),
+    yes("spring.cloud.zookeeper", "instances from ZooKeeper: see docs/client.md"),
+    yes("spring.cloud.kubernetes", "instances from Kubernetes: see docs/client.md"),
+    no(
+        "spring.cloud.nacos",
+        "this registry is not offered; use Eureka or spring.cloud.discovery.client.simple",
+    ),
+    no("spring.cloud.refresh", NO_CONTEXT),
+    other("spring.cloud.service-registry.auto-registration", "eureka.client.register-with-eureka"),
+    no("spring.cloud.compatibility-verifier", "nothing to verify here; remove it"),
+    yes("resilience4j", "breakers, retries, limiters, bulkheads by name"),
+    no(
+        "resilience4j.circuitbreaker.circuit-breaker-aspect-order",
+        "patterns stand in the order of docs/client.md",
+    ),
+    no("resilience4j.ratelimiter.rate-limiter-aspect-order", "patterns stand in the order of docs/client.md"),
+    no("resilience4j.retry.retry-aspect-order", "patterns stand in the order of docs/client.md"),
+    no("resilience4j.timelimiter.time-limiter-aspect-order", "patterns stand in the order of docs/client.md"),
+    other("resilience4j.circuitbreaker.backends", "resilience4j.circuitbreaker.instances"),
+    other("resilience4j.bulkhead.backends", "resilience4j.bulkhead.instances"),
+    other("resilience4j.retry.backends", "resilience4j.retry.instances"),
+    other("resilience4j.thread-pool-bulkhead.backends", "resilience4j.thread-pool-bulkhead.instances"),
+    other("resilience4j.ratelimiter.limiters", "resilience4j.ratelimiter.instances"),
+    no("resilience4j.circuitbreaker.metrics", "metrics are always there"),
+    no("resilience4j.bulkhead.metrics", "metrics are always there"),
+    no("resilience4j.ratelimiter.metrics", "metrics are always there"),
+    no("resilience4j.retry.metrics", "metrics are always there"),
+    no("resilience4j.thread-pool-bulkhead.metrics", "metrics are always there"),
+    no("resilience4j.timelimiter.metrics", "metrics are always there"),
+    no("resilience4j.circuitbreaker.tags", "see management.metrics.tags"),
+    no("resilience4j.bulkhead.tags", "see management.metrics.tags"),
+    no("resilience4j.ratelimiter.tags", "see management.metrics.tags"),
+    no("resilience4j.retry.tags", "see management.metrics.tags"),
+    no("resilience4j.thread-pool-bulkhead.tags", "see management.metrics.tags"),
+    no("resilience4j.timelimiter.tags", "see management.metrics.tags"),
+    no("resilience4j.micrometer", "timers are those of docs/metrics.md"),
+    no("resilience4j.scheduled", NO_POOL),
+    other("ribbon", "spring.cloud.loadbalancer"),
+    other("hystrix", "resilience4j.circuitbreaker and resilience4j.timelimiter"),
+    other("feign", "the Rust client: see docs/client.md"),
+];
