@@ -37,7 +37,9 @@ fn collect(folder: &Path, codes: &mut BTreeSet<String>) {
         let production = text.split("#[cfg(test)]").next().unwrap_or_default();
         for part in production.split("\"WS-").skip(1) {
             let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
-            if digits.len() == 4 && part[4..].starts_with('"') {
+            if digits.len() == 4
+                && part.strip_prefix(digits.as_str()).is_some_and(|rest| rest.starts_with('"'))
+            {
                 codes.insert(format!("WS-{digits}"));
             }
         }

@@ -13,7 +13,6 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use futures_util::StreamExt;
 use serde_json::Value;
-use wellspring_properties::value;
 
 use board::Board;
 use place::Place;
@@ -45,7 +44,7 @@ pub(crate) enum Verb {
         #[arg(short, long)]
         wait: bool,
         /// The longest wait.
-        #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+        #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::time)]
         timeout: Duration,
         /// Those who are in the registry and were never heard on the bus count as well.
         #[arg(long, requires = "wait")]
@@ -235,8 +234,4 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("NAME=VALUE is wanted".to_owned()),
     }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    value::parse_duration(text, value::Unit::Seconds).map_err(|problem| problem.line())
 }
