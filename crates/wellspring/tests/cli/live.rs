@@ -66,10 +66,10 @@ impl Platform {
     fn instance(&self, service: &str) -> String {
         let mut id = String::new();
         poll::until(service, SOON, || {
-            let services = self.json(&["services"]);
-            let mut items = services["items"].as_array().unwrap().iter();
-            let one = items.find(|one| one["name"].as_str().unwrap().eq_ignore_ascii_case(service));
-            let found = one.and_then(|one| one["instances"][0]["id"].as_str());
+            let answer = self.ask(&["instances", service, "-o", "ndjson"]).out;
+            let first: Value =
+                answer.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+            let found = first["id"].as_str();
             id = found.unwrap_or_default().to_owned();
             found.is_some()
         });
@@ -144,8 +144,10 @@ fn a_platform_is_checked_watched_and_mended() {
     let item = listed["items"].as_array().unwrap().iter().find(|item| item["code"] == "WS-1922").unwrap();
     assert_eq!((&listed["ok"], &item["state"]), (&Value::Bool(false), &Value::from("problem")));
 
-    let past = platform.ask(&["events", "--topics", "registry,admin", "--q", "disk swap"]);
-    assert!(past.code == 0 && past.out.starts_with("TIME") && past.out.contains("disk swap"), "{}", past.out);
+    let past = platform.ask(&["events", "--topics", "registry,admin", "-n", "100", "-o", "ndjson"]);
+    assert!(past.code == 0 && past.out.contains("disk swap"), "{}", past.out);
+    let past = platform.ask(&["events", "--topics", "registry,admin", "--q", &id]);
+    assert!(past.code == 0 && past.out.starts_with("TIME") && past.out.contains(&id), "{}", past.out);
     let picture = platform.ask(&["top"]);
     assert!(
         picture.code == 0 && picture.out.contains("OUT_OF_SERVICE") && picture.out.contains("ROUTE"),
