@@ -72,7 +72,7 @@ impl Platform {
             .var("EUREKA_CLIENT_REGISTERWITHEUREKA", "false")
             .var("EUREKA_CLIENT_FETCHREGISTRY", "false")
             .start();
-        let repository = Repository::with(&[("application.yml", "a: 1\n")]).unwrap();
+        let repository = Repository::with(&[("application.yml", "stock.limit: 1\n")]).unwrap();
         let config = member("wellspring-config-server", "config-server", port::free(), &registry)
             .var("SPRING_CLOUD_CONFIG_SERVER_GIT_URI", repository.path())
             .var("ENCRYPT_KEY", "a-key-of-some-length")
@@ -140,6 +140,14 @@ fn ask(port: u16, token: &str, method: &str, path: &str, body: Option<&Value>) -
     }
     let reply = request.send(port).unwrap();
     (reply.status, serde_json::from_str(&reply.text()).unwrap_or_default())
+}
+
+/// Kind and link of what a search finds.
+fn found(port: u16, token: &str, text: &str) -> BTreeSet<(String, String)> {
+    let (status, answer) = ask(port, token, "GET", &format!("/search?q={text}"), None);
+    assert_eq!(status, 200, "{answer}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    answer["items"].as_array().unwrap().iter().map(|hit| (text(&hit["kind"]), text(&hit["url"]))).collect()
 }
 
 fn names(daemons: &Value) -> BTreeSet<String> {
@@ -304,6 +312,10 @@ fn one_console_sees_and_does_everything_and_every_write_names_its_actor() {
         }
         let (_, leased) = ask(port, TOKEN, "GET", "/services/inventory", None);
         assert!(leased["instances"][0]["evictAt"].is_i64(), "the registry's own word: {leased}");
+        let found = found(port, TOKEN, "STOCK");
+        assert!(found.contains(&("route".to_owned(), "/#/routes/stock".to_owned())), "{port}: {found:?}");
+        let key = "/#/config?application=inventory&key=stock.limit";
+        assert!(found.contains(&("key".to_owned(), key.to_owned())), "{port}: {found:?}");
     }
     let (_, health) = platform.ask(TOKEN, "GET", "/events?topics=daemon&limit=1000", None);
     let started: BTreeSet<_> =
@@ -329,6 +341,8 @@ fn one_console_sees_and_does_everything_and_every_write_names_its_actor() {
         let (found, answer) = platform.ask(token, method, path, body.as_ref());
         assert_eq!(found, status, "{method} {path}: {answer}");
     }
+    let within = found(platform.admin, &confined, "stock");
+    assert!(within.iter().all(|(kind, _)| kind == "route"), "keys of others are not found: {within:?}");
     every_write_is_an_event(&platform, &ana);
 
     let heard = thief(&platform);

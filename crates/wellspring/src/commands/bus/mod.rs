@@ -1,6 +1,6 @@
 //! `wellspring bus send|watch|acks`: questions and orders to a running bus daemon.
 //!
-//! Exit status: 0 fine, 1 the daemon did not do it, 2 wrong use, 3 somebody stayed silent.
+//! Exit status as everywhere; somebody who stays silent is a problem found.
 
 mod board;
 mod place;
@@ -19,8 +19,6 @@ use place::Place;
 
 use crate::server::{Consent, Exit, Failed, Server};
 
-/// Somebody stayed silent.
-const SILENT: u8 = 3;
 /// How often the board is looked at while acks are awaited.
 const LOOK: Duration = Duration::from_millis(50);
 /// Those never heard on the bus are waited for no longer than this, unless `--all` asks for them.
@@ -40,7 +38,7 @@ pub(crate) enum Verb {
         /// To whom: orders, orders:8081, or a pattern. Everyone without.
         #[arg(short, long, default_value = "")]
         destination: String,
-        /// Wait until everyone has acknowledged it; the exit status is 3 when somebody has not.
+        /// Wait until everyone has acknowledged it; the exit status is 1 when somebody has not.
         #[arg(short, long)]
         wait: bool,
         /// The longest wait.
@@ -133,7 +131,7 @@ async fn answer(verb: Verb, out: &mut (dyn Write + Send)) -> Result<ExitCode, Fa
             }
             show::entry(to.server.output(), &entry, out)?;
             let missing = silent(&entry) || (all && unheard(&entry));
-            Ok(if wait && missing { ExitCode::from(SILENT) } else { ExitCode::SUCCESS })
+            Ok(if wait && missing { Exit::Problem.into() } else { ExitCode::SUCCESS })
         }
         Verb::Watch { no_acks, limit, to } => {
             match &to.url {
