@@ -20,7 +20,7 @@ pub struct Server {
     /// Absent: 5 when the node registers with its peers, else 0.
     pub registry_sync_retries: Option<u32>,
     pub registry_sync_retry_wait_ms: u64,
-    /// Of consequence only where it, or the interval, is set: see [`Server::list_interval`].
+    /// Of consequence only where it, or the interval, is set: see `Server::list_interval`.
     pub use_read_only_response_cache: bool,
     pub response_cache_update_interval_ms: u64,
     pub response_cache_auto_expiration_in_seconds: u64,
