@@ -22,5 +22,5 @@ use wellspring_test_support::tools;
 
 /// Whether there is a browser; says so when there is none.
 fn browser_is_there(test: &str) -> bool {
-    tools::present(test, &["browser"])
+    tools::present(test, &["browser", "node"])
 }
