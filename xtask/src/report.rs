@@ -13,6 +13,8 @@ pub(crate) struct Count {
     pub(crate) pending: Vec<String>,
     /// Names of what failed.
     pub(crate) failures: Vec<String>,
+    /// Names of what failed first, and passed when it ran again.
+    pub(crate) unsteady: Vec<String>,
     /// Lines worth repeating at the end.
     pub(crate) notes: Vec<String>,
     /// Within the names that follow `failures:`.
@@ -59,6 +61,18 @@ impl Count {
     }
 }
 
+impl Count {
+    /// Takes in the second run of what failed. True when all of it passed.
+    pub(crate) fn passed_again(&mut self, second: &Self) -> bool {
+        let all = second.failed == 0 && second.passed >= self.failed;
+        if all {
+            self.passed += std::mem::take(&mut self.failed);
+            self.unsteady.append(&mut self.failures);
+        }
+        all
+    }
+}
+
 /// Parts in the order they ran.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -93,6 +107,7 @@ impl Report {
         list("Measured", |count| &count.notes);
         list("Known not to hold yet (tests/conformance/pending.txt)", |count| &count.pending);
         list("Skipped", |count| &count.skipped);
+        list("Unsteady (failed, and passed when run again)", |count| &count.unsteady);
         list("Failed", |count| &count.failures);
         println!();
         for (name, count, time) in &self.parts {
@@ -150,5 +165,20 @@ mod tests {
         assert_eq!(count.skipped, ["d: needs a network", "spring: no java (package default-jdk-headless)"]);
         assert_eq!(count.pending.len(), 1);
         assert_eq!(count.notes, ["registry 12 ms 9.1 MiB"]);
+    }
+
+    #[test]
+    fn what_passes_the_second_time_is_named_and_not_counted_as_failed() {
+        let failed = || Count { passed: 5, failed: 1, failures: vec!["a::b".to_owned()], ..Count::default() };
+        let mut count = failed();
+        assert!(count.passed_again(&Count { passed: 1, ..Count::default() }));
+        assert_eq!((count.passed, count.failed), (6, 0));
+        assert_eq!((count.unsteady, count.failures), (vec!["a::b".to_owned()], vec![]));
+
+        for second in [Count { failed: 1, ..Count::default() }, Count::default()] {
+            let mut count = failed();
+            assert!(!count.passed_again(&second), "{second:?}");
+            assert_eq!((count.passed, count.failed, count.unsteady.len()), (5, 1, 0));
+        }
     }
 }
