@@ -323,3 +323,38 @@ async fn users_and_tokens_are_made_changed_and_removed_and_no_secret_is_ever_tol
     assert_eq!(platform.call("DELETE", "/access/tokens/ci", &owner, Value::Null).await.0, 200);
     assert_eq!(platform.call("GET", "/session", &as_ci, Value::Null).await.0, 401);
 }
+
+#[tokio::test]
+async fn nobody_locks_everybody_out_and_nobody_opens_the_door_to_everybody() {
+    let platform = platform(Some("the-owners-token"));
+    let owner = [("authorization", OWNER)];
+    let make = |applications: &[&str]| json!({"name": "ana", "role": "admin", "password": "s3cret-password", "applications": applications});
+    assert_eq!(platform.call("POST", "/access/users", &owner, make(&[])).await.0, 200);
+    let scoped = platform.call("POST", "/access/users", &owner, make(&["shop-*"])).await;
+    assert_eq!(scoped.0, 409, "an administrator of some applications lets nobody in: {}", scoped.1);
+
+    // Without a token in the settings, one of the file may be all there is.
+    let platform = self::platform(None);
+    let order = json!({"name": "ci", "role": "admin"});
+    let (_, made) = platform.call("POST", "/access/tokens", &[("x-wellspring", "1")], order).await;
+    let ci = format!("Bearer {}", made["token"].as_str().unwrap());
+    let as_ci = [("authorization", ci.as_str())];
+    let (status, refused) = platform.call("DELETE", "/access/tokens/ci", &as_ci, Value::Null).await;
+    assert_eq!(status, 409, "the last credential: {refused}");
+    assert!(!platform.access.is_open());
+    let order = json!({"name": "other", "role": "admin"});
+    let (_, made) = platform.call("POST", "/access/tokens", &as_ci, order).await;
+    let other = format!("Bearer {}", made["token"].as_str().unwrap());
+
+    // A session ends with the token that began it, also when there is a new one of that name.
+    let order = json!({"token": ci.trim_start_matches("Bearer "), "bearer": true});
+    let (_, session) = platform.call("POST", "/session", &[("x-wellspring", "1")], order).await;
+    let session = format!("Bearer {}", session["token"].as_str().unwrap());
+    let as_session = [("authorization", session.as_str())];
+    assert_eq!(platform.call("GET", "/daemons", &as_session, Value::Null).await.0, 200);
+    assert_eq!(platform.call("DELETE", "/access/tokens/ci", &as_ci, Value::Null).await.0, 200);
+    let as_other = [("authorization", other.as_str())];
+    let order = json!({"name": "ci", "role": "admin"});
+    assert_eq!(platform.call("POST", "/access/tokens", &as_other, order).await.0, 200);
+    assert_eq!(platform.call("GET", "/daemons", &as_session, Value::Null).await.0, 401);
+}

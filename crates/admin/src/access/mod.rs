@@ -58,6 +58,8 @@ pub(crate) enum Refused {
     Taken,
     /// Somebody has to be able to let others in.
     LastAdmin,
+    /// Without any credential everything would be open.
+    LastCredential,
     /// Name, password or key are not right; which of them is not told.
     Wrong,
     /// The file cannot be written, or the system has no random numbers.
@@ -230,7 +232,8 @@ impl Access {
         let given = password.to_owned();
         let hash = self.hashing(move || password::hash(&given)).await?.ok_or_else(no_random)?;
         let mut book = book.lock();
-        if role != Role::Admin && is_last_admin(&book, name) {
+        let stays_admin = role == Role::Admin && applications.is_empty();
+        if !stays_admin && is_last_admin(&book, name) {
             return Err(Refused::LastAdmin);
         }
         let (name, created_at) = (name.to_owned(), Millis::now());
@@ -272,7 +275,14 @@ impl Access {
 
     pub(crate) fn remove_token(&self, name: &str) -> Result<Option<Known>, Refused> {
         let mut book = self.0.book.as_ref().ok_or(Refused::NoFile)?.lock();
-        Ok(book.remove_token(name).map_err(failed)?.as_ref().map(Known::from))
+        let alone = self.0.token.is_none() && book.users().is_empty() && book.tokens().len() == 1;
+        if alone && book.tokens().iter().any(|token| token.name == name) {
+            return Err(Refused::LastCredential);
+        }
+        let gone = book.remove_token(name).map_err(failed)?;
+        drop(book);
+        self.0.sessions.lock().end_all_of(&Whose::Token(name.to_owned()));
+        Ok(gone.as_ref().map(Known::from))
     }
 
     async fn hashing<T: Send + 'static>(

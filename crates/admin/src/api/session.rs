@@ -128,6 +128,10 @@ impl From<Refused> for Refusal {
                 Self::conflict("the name is taken", "another name, or remove the old one first")
             }
             Refused::LastAdmin => Self::conflict("this is the last administrator", "make another one first"),
+            Refused::LastCredential => Self::conflict(
+                "without this token everybody would be let in",
+                "make a user or another token first",
+            ),
             Refused::Wrong => Self::unauthorized("name, password or key are wrong"),
             Refused::Failed(cause) => Self::failed(&cause),
         }
