@@ -191,6 +191,7 @@ fn orders() -> Vec<(&'static str, String, Value)> {
         of("POST /config/refresh", "/config/refresh", json!({"instances": ["{instance}"]})),
         of("POST /cluster/resync", "/cluster/resync", json!({})),
         of("POST /cluster/accept", "/cluster/accept", json!({})),
+        of("POST /config/decrypt", "/config/decrypt", json!({"value": "{encrypted}"})),
         of("POST /config/pins", "/config/pins", json!({"commit": "main"})),
         of("DELETE /config/pins/{label}", "/config/pins/main", Value::Null),
         of("POST /routes/{id}/enabled", "/routes/stock/enabled", json!({"enabled": false})),
@@ -219,13 +220,17 @@ fn every_write_is_an_event(platform: &Platform, ana: &str) {
         }
     }
     let (mut sent, mut bens) = (String::new(), String::new());
+    let (_, encrypted) = platform.ask(ana, "POST", "/config/encrypt", Some(&json!({"value": "a secret"})));
+    let encrypted = encrypted["value"].as_str().unwrap();
     // The breaker is there from its first call on.
     drop(http1::get(platform._gateway.port(), "/stock/1"));
     for (what, path, body) in orders() {
         assert!(writes.remove(what), "{what} is no write of the description, or tried twice");
         let fill = |text: &str| {
             let id = platform.instance().unwrap_or_default();
-            text.replace("{instance}", &id.replace('/', "%2F")).replace("{event}", &sent)
+            text.replace("{instance}", &id.replace('/', "%2F"))
+                .replace("{event}", &sent)
+                .replace("{encrypted}", encrypted)
         };
         let reason = format!("because of {what}");
         let (token, actor) = match what {
@@ -255,6 +260,10 @@ fn every_write_is_an_event(platform: &Platform, ana: &str) {
             "{what}: {noted:?}"
         );
         match what {
+            "POST /config/decrypt" => {
+                assert_eq!(answer["value"], "a secret");
+                assert!(!noted[0].to_string().contains("a secret"), "{noted:?}");
+            }
             "POST /session" => bens = answer["token"].as_str().unwrap().to_owned(),
             "POST /bus/refresh" => {
                 let id = answer["item"]["id"].as_str();

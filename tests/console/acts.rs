@@ -102,6 +102,10 @@ fn configuration(view: &View<'_>) {
     poll::until("nobody is behind", SOON, || platform.api("/config/drift")["behind"] == 0);
     view.page("config", &["Encrypt"]);
     view.act("POST /api/v1/config/encrypt", "", &[("value", "s3cret")], "{cipher}");
+    let encrypted = view.browser.value("document.querySelector('dialog pre').innerText");
+    let encrypted = encrypted.as_str().unwrap();
+    view.browser.click("dialog button.main");
+    view.act("POST /api/v1/config/decrypt", "", &[("value", encrypted), ("reason", "to compare")], "s3cret");
     view.browser.click("dialog button.main");
 }
 

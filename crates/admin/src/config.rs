@@ -23,6 +23,8 @@ pub trait Configs: Send + Sync + 'static {
     fn pin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>>;
     /// The value as it may stand in a repository.
     fn encrypt(&self, value: &str) -> Result<String, Denied>;
+    /// What an encrypted value is, with `{cipher}` in front or without.
+    fn decrypt(&self, value: &str) -> Result<String, Denied>;
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>>;
 }
 

@@ -114,6 +114,13 @@ impl Configs for Configured {
         Ok(format!("{{cipher}}{value}"))
     }
 
+    fn decrypt(&self, value: &str) -> Result<String, Denied> {
+        value
+            .strip_prefix("{cipher}")
+            .map(str::to_owned)
+            .ok_or_else(|| Denied::Conflict("no cipher".to_owned()))
+    }
+
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<Pin, Denied>> {
         let pin = Pin { label: order.label.unwrap_or_default(), ..Pin::default() };
         Box::pin(std::future::ready(Ok(pin)))

@@ -22,7 +22,7 @@ export default function Config() {
   const same = { values: `wellspring config get ${app}${at.profile || at.label ? ` ${word(at.profile || "default")}` : ""}${at.label ? ` ${word(at.label)}` : ""}`, history: `wellspring config history${at.application ? ` ${app}` : ""}${flags(["profile", "label"])}`,
     diff: `wellspring config diff ${app} ${word(at.from || "main~1")}${at.to ? ` ${word(at.to)}` : ""}${flags(["profile"])}`, repositories: "wellspring check", pins: "wellspring config pins" }[view];
   const View = VIEWS[view];
-  return html`<${Page} title=${t("page.config")} same=${same} acts=${html`<${Pin} label=${at.label} /><${Encrypt} />`}>
+  return html`<${Page} title=${t("page.config")} same=${same} acts=${html`<${Pin} label=${at.label} /><${Encrypt} /><${Decrypt} />`}>
     <${Whose} ...${at} /><div class="tabs" role="navigation" aria-label=${t("config.views")}>${Object.keys(VIEWS).map((name) => html`<a key=${name} href=${to(["config"], { ...keep, view: name === "values" ? "" : name })} aria-current=${name === view ? "page" : undefined}>${t(`config.${name}`)}</a>`)}</div>
     <${View} ...${at} /><//>`;
 }
@@ -109,4 +109,7 @@ function Pins() {
 }
 
 const Encrypt = () => html`<${Write} write="POST /api/v1/config/encrypt" label=${t("config.encrypt")} title=${t("config.encrypt.title")} about=${t("config.encrypt.about")} reason=${false} fields=${[{ name: "value", label: t("value"), type: "password", autocomplete: "off" }]}
-  command=${() => "wellspring config encrypt"} said=${() => t("config.encrypt.done")} show=${(got) => { const text = got.value ?? got.encrypted ?? got.cipher ?? ""; const cipher = text.startsWith("{cipher}") ? text : `{cipher}${text}`; return html`<p>${t("config.encrypt.use")}</p><pre class="code" tabindex="0">${cipher}</pre><${Copy} text=${cipher} />`; }} />`;
+  command=${() => "wellspring config encrypt"} said=${() => t("config.encrypt.done")} show=${({ value }) => html`<p>${t("config.encrypt.use")}</p><pre class="code" tabindex="0">${value}</pre><${Copy} text=${value} />`} />`;
+
+const Decrypt = () => html`<${Write} write="POST /api/v1/config/decrypt" label=${t("config.decrypt")} title=${t("config.decrypt.title")} about=${t("config.decrypt.about")} role="admin" fields=${[{ name: "value", label: t("config.cipher"), autocomplete: "off" }]}
+  command=${() => "wellspring config decrypt"} said=${() => t("config.decrypt.done")} show=${({ value }) => html`<pre class="code" tabindex="0">${value}</pre>`} />`;

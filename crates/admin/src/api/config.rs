@@ -96,6 +96,14 @@ view! {
     }
 }
 
+view! {
+    /// What an encrypted value is.
+    pub(super) struct Decrypted {
+        /// The value.
+        value: String,
+    }
+}
+
 /// Asked at the same time.
 const AT_ONCE: usize = 8;
 const APPLICATION: Parameter = ("application", "string", "name, or a comma list of names");
@@ -149,6 +157,8 @@ pub(super) fn mount(routes: &mut Routes) {
     let encrypt_at =
         config("/config/encrypt", "A value as it may stand in a repository").role(Role::Operator);
     routes.ask::<Plain, Cipher, _, _>(encrypt_at, encrypt);
+    let decrypt_at = config("/config/decrypt", "What an encrypted value is").role(Role::Admin);
+    routes.post::<Cipher, Decrypted, _, _>(decrypt_at.done_by("config", "config decrypt"), decrypt);
     routes.delete::<Pin, _, _>(free.done_by("config", "config unpin"), unpin);
 }
 
@@ -258,6 +268,13 @@ async fn encrypt(
     Json(plain): Json<Plain>,
 ) -> Result<Json<Cipher>, Refusal> {
     Ok(Json(Cipher { value: server(&state)?.encrypt(&plain.value)? }))
+}
+
+/// Shows a secret: who saw one is written down, never what.
+async fn decrypt(state: State, order: Order<Cipher>) -> Result<Done<Decrypted>, Refusal> {
+    let value = server(&state)?.decrypt(&order.body.value)?;
+    let text = "an encrypted value was shown";
+    Ok(Done::new(Decrypted { value }, "decrypted", state.admin.name(), "configuration").text(text))
 }
 
 async fn refresh(state: State, order: Order<RefreshOrder>) -> Result<Done<Refreshed>, Refusal> {

@@ -13,6 +13,7 @@ use wellspring_daemon::admin::config as view;
 use wellspring_daemon::admin::config::{ConfigClient, Configs, Denied, PinOrder, Wanted};
 use wellspring_wire::Millis;
 
+use crate::encryption::values::MARK;
 use crate::error::Error;
 use crate::news::News;
 use crate::pins::{Pin, Pins};
@@ -242,6 +243,14 @@ impl Configs for Operator {
             Denied::Conflict(format!("{refusal}: set encrypt.key or encrypt.key-store"))
         })?;
         Ok(format!("{{cipher}}{encrypted}"))
+    }
+
+    fn decrypt(&self, value: &str) -> Result<String, Denied> {
+        let value = value.trim();
+        let decrypted = self.server.decryptor.decrypt_text(value.strip_prefix(MARK).unwrap_or(value));
+        decrypted.map_err(|refusal| {
+            Denied::Conflict(format!("{refusal}; keys are encrypt.key or encrypt.key-store"))
+        })
     }
 
     fn unpin(&self, order: PinOrder) -> BoxFuture<'_, Result<view::Pin, Denied>> {

@@ -104,6 +104,13 @@ pub(crate) enum Asked {
         #[command(flatten)]
         server: Server,
     },
+    /// Shows what the first line of standard input is, an encrypted value; that it was shown is an event.
+    Decrypt {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Labels that are held at a commit.
     Pins {
         #[command(flatten)]
@@ -180,15 +187,28 @@ async fn answer(asked: Asked, out: &mut dyn Write) -> Outcome {
             Ok(items.into_iter().flatten().all(|one| one.get("error").is_none_or(Value::is_null)))
         }
         Asked::Encrypt { server } => {
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line)?;
-            let body = json!({"value": line.trim_end_matches(['\r', '\n'])});
+            let body = json!({"value": first_line()?});
             let answer = server.open()?.post(&["config", "encrypt"], &body).await?;
-            server.show(&answer, &[("VALUE", "value")], out)?;
+            server.show(&answer, VALUE, out)?;
+            Ok(true)
+        }
+        Asked::Decrypt { consent, server } => {
+            let platform = server.open()?;
+            consent.ask("show a secret")?;
+            let body = consent.body(json!({"value": first_line()?}));
+            let answer = platform.post(&["config", "decrypt"], &body).await?;
+            server.show(&answer, VALUE, out)?;
             Ok(true)
         }
         Asked::Pins { server } => get(&server, "pins", &[], PINS, out).await,
     }
+}
+
+fn first_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(line)
 }
 
 async fn get(
@@ -203,6 +223,7 @@ async fn get(
     Ok(true)
 }
 
+const VALUE: &[Column] = &[("VALUE", "value")];
 const REFRESHED: &[Column] =
     &[("APPLICATION", "application"), ("INSTANCE", "instance"), ("CHANGED", "changed"), ("ERROR", "error")];
 const DRIFT: &[Column] = &[
