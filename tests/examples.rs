@@ -9,16 +9,15 @@
     reason = "tests"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use wellspring_test_support::process::Guard;
-use wellspring_test_support::{binaries, http1, poll, tools};
+use wellspring_test_support::{binaries, http1, poll, port, tools};
 
 /// Programs that the pages start.
 const PROGRAMS: [&str; 6] = ["wellspring", "wellspring-gateway", "inventory", "orders", "shop", "bff"];
@@ -32,7 +31,7 @@ const PARTS: [(&str, u16); 6] = [
 ];
 const ADMIN: u16 = 9770;
 /// How long a block may need until it prints what its page says: services find one another meanwhile.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 90;
 
 /// Commands, and what they print.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,19 +110,11 @@ fn quoted(text: &str) -> String {
 
 /// Ports that the pages name, each to one that is free.
 #[derive(Default)]
-struct Ports {
-    taken: HashMap<u16, TcpListener>,
-    map: BTreeMap<u16, u16>,
-}
+struct Ports(BTreeMap<u16, u16>);
 
 impl Ports {
     fn of(&mut self, port: u16) -> u16 {
-        *self.map.entry(port).or_insert_with(|| {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let free = listener.local_addr().unwrap().port();
-            self.taken.insert(port, listener);
-            free
-        })
+        *self.0.entry(port).or_insert_with(port::free)
     }
 
     /// The text with every port after `localhost:`, `port=` or `PORT=`, or beside a colon in a pattern, exchanged.
@@ -183,7 +174,6 @@ fn every_page_does_what_it_says() {
     assert!(scripts.len() >= 13, "{} pages with commands", scripts.len());
 
     let platform = Platform::start(folder.path(), &mut ports);
-    ports.taken.clear();
     let registry = format!("http://localhost:{}/eureka/", ports.of(8761));
     let mut failures = Vec::new();
     for (name, script) in &scripts {
@@ -220,16 +210,14 @@ impl Platform {
         let mut gateway = 0;
         for (part, port) in PARTS {
             let free = ports.of(port);
-            ports.taken.remove(&port);
             gateway = if part == "gateway" { free } else { gateway };
             command.arg(format!("--wellspring.{part}.server.port={free}"));
         }
         command.arg(format!("--wellspring.admin.address=127.0.0.1:{}", ports.of(ADMIN)));
-        ports.taken.remove(&ADMIN);
         // Pages look at metrics that a service shows by default, and at those of the shop's dependencies.
         command.current_dir(folder).stdin(Stdio::null()).stdout(sink.try_clone().unwrap()).stderr(sink);
         let platform = Self { output, _guard: Guard::spawn(&mut command).unwrap() };
-        let answers = poll::within(Duration::from_secs(30), || {
+        let answers = poll::within(Duration::from_secs(120), || {
             http1::get(gateway, "/orders/7").is_ok_and(|reply| reply.status == 200)
         });
         assert!(answers, "{}", platform.said());

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wellspring_test_support::{Daemon, Launch, Repository, http1, poll, port};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 const TOKEN: &str = "shared-admin-token-marker";
 const ROUTES: &str = "
 spring.cloud.gateway.routes:
@@ -111,10 +111,20 @@ impl Platform {
     /// Until all four have found one another.
     fn settled(&self) {
         let wanted = ["bus", "config-server", "gateway", "registry"];
-        poll::until("the registry's console sees all daemons", SOON, || {
-            let seen = names(&self.get("/daemons"));
-            wanted.iter().all(|name| seen.contains(*name)) && self.instance().is_some()
-        });
+        for port in [self.admin, self.gateway_admin] {
+            let get = |path| {
+                let (status, answer) = ask(port, TOKEN, "GET", path, None);
+                (status == 200).then_some(answer)
+            };
+            poll::until("the console sees all daemons, and what each of them knows", SOON, || {
+                let seen = get("/daemons").map(|daemons| names(&daemons)).unwrap_or_default();
+                let all = ["/routes", "/config/repositories", "/bus", "/cluster"];
+                wanted.iter().all(|name| seen.contains(*name))
+                    && all.iter().all(|path| get(path).is_some())
+                    && get("/services/inventory").is_some_and(|one| one["instances"][0]["evictAt"].is_i64())
+                    && get("/overview").is_some_and(|all| all["services"]["up"] == 4)
+            });
+        }
     }
 
     fn instance(&self) -> Option<String> {
@@ -321,18 +331,19 @@ fn one_console_sees_and_does_everything_and_every_write_names_its_actor() {
         }
         let (_, leased) = ask(port, TOKEN, "GET", "/services/inventory", None);
         assert!(leased["instances"][0]["evictAt"].is_i64(), "the registry's own word: {leased}");
-        let found = found(port, TOKEN, "STOCK");
-        assert!(found.contains(&("route".to_owned(), "/#/routes/stock".to_owned())), "{port}: {found:?}");
         let key = "/#/config?application=inventory&key=stock.limit";
-        assert!(found.contains(&("key".to_owned(), key.to_owned())), "{port}: {found:?}");
+        let wanted = [("route", "/#/routes/stock"), ("key", key)];
+        poll::until("the search finds the route and the key", SOON, || {
+            let found = found(port, TOKEN, "STOCK");
+            wanted.iter().all(|(kind, link)| found.contains(&((*kind).to_owned(), (*link).to_owned())))
+        });
     }
-    let (_, health) = platform.ask(TOKEN, "GET", "/events?topics=daemon&limit=1000", None);
-    let started: BTreeSet<_> =
-        health["items"].as_array().unwrap().iter().map(|event| event["daemon"].as_str().unwrap()).collect();
-    assert!(
-        ["registry", "gateway", "bus", "config-server"].iter().all(|name| started.contains(name)),
-        "{started:?}"
-    );
+    poll::until("the starts of all are in the log", SOON, || {
+        let health = platform.get("/events?topics=daemon&limit=1000");
+        let all = health["items"].as_array().unwrap();
+        let started: BTreeSet<_> = all.iter().map(|event| event["daemon"].as_str().unwrap()).collect();
+        ["registry", "gateway", "bus", "config-server"].iter().all(|name| started.contains(name))
+    });
 
     let (ana, looker) = (platform.token("ana", "admin", &[]), platform.token("looker", "viewer", &[]));
     let confined = platform.token("confined", "operator", &["orders"]);

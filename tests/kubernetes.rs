@@ -21,7 +21,7 @@ use wellspring_test_support::{Launch, http1, poll, tools};
 
 const CHART: &str = "deploy/helm/wellspring";
 const PLAIN: &str = "deploy/kubernetes/wellspring.yaml";
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 /// A group's address: nobody can be connected to by it, so no packet goes there.
 const NOWHERE: &str = "239.255.0.1";
 

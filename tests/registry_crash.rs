@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wellspring_test_support::{Daemon, Launch, http1, long, poll};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 fn start(directory: &Path) -> Daemon {
     Launch::new("wellspring-registry")

@@ -186,8 +186,9 @@ async fn long_ten_thousand_instances_and_two_hundred_pollers_on_one_core() {
     assert_eq!(listed(port).await, count);
     assert!(beats.len() >= count, "{} heartbeats of {count} instances", beats.len());
     assert_eq!(polls.len(), 2 * usize::try_from(POLLERS).unwrap());
-    assert!(after <= halfway.mul_add(1.3, 2.0), "{halfway:.1} MiB became {after:.1} MiB");
     if long::wanted() {
+        // On a machine that is behind the plan, not everybody has a connection halfway.
+        assert!(after <= halfway.mul_add(1.3, 2.0), "{halfway:.1} MiB became {after:.1} MiB");
         let longest = longest.into_iter().max().unwrap_or_default();
         assert!(longest < Duration::from_secs(1), "a request took {longest:?}");
     }

@@ -1,4 +1,4 @@
-//! How soon each daemon answers and how much memory it holds when idle: a report, with limits only against disaster.
+//! How soon each daemon answers and how much memory it holds when idle: a report; limits hold in the long run of the tests.
 //!
 //! `cargo xtask test` repeats the lines in its summary. The release build counts; figures of a debug build are higher.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use wellspring_test_support::{Launch, Repository, binaries, http1};
+use wellspring_test_support::{Launch, Repository, binaries, http1, long};
 
 /// The best of a few starts says what the program needs; the others, what the machine was busy with.
 const STARTS: usize = 5;
@@ -39,7 +39,7 @@ fn daemons_start_at_once_and_stay_small() {
             best.as_secs_f64() * 1000.0,
             mib(resident)
         );
-        assert!(best < Duration::from_secs(5), "{name} took {best:?}");
+        assert!(!long::wanted() || best < Duration::from_secs(5), "{name} took {best:?}");
     }
 }
 
@@ -54,7 +54,7 @@ fn a_daemon_tells_whether_it_is_ready_without_any_other_program() {
     assert!(ready.status.success(), "{ready:?}");
     assert_eq!(String::from_utf8_lossy(&ready.stdout), "wellspring-registry is ready\n");
 
-    daemon.stop(Duration::from_secs(5));
+    daemon.stop(Duration::from_secs(60));
     let gone = ask(daemon.port());
     assert_eq!(gone.status.code(), Some(1));
     let said = String::from_utf8_lossy(&gone.stderr).into_owned();

@@ -14,7 +14,7 @@ const HOLD: Duration = Duration::from_secs(6);
 /// A supervisor's pause before it starts a program again.
 const RESTART: Duration = Duration::from_secs(1);
 /// Everything must be well again by then, without anybody's help.
-const RECOVERY: Duration = Duration::from_secs(120);
+const RECOVERY: Duration = Duration::from_secs(240);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wellspring_test_support::keep_alive::{Connection, Request};
+use wellspring_test_support::poll;
 
 use crate::fleet::{Fleet, REGISTRIES, ask};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 const PLACE: &str = "/eureka/apps/LEDGER/ledger-1";
 
 pub(crate) struct Ledger {
@@ -49,13 +50,13 @@ impl Ledger {
 
     pub(crate) async fn check(&self, fleet: &Fleet) {
         for name in REGISTRIES {
-            let (status, instance) = ask(fleet.member(name).address(), PLACE).await.unwrap();
+            let (status, instance) = answer(fleet, name, PLACE).await;
             assert_eq!(status, 200, "{name} has lost the registration");
             let instance: Value = serde_json::from_str(&instance).unwrap();
             assert_eq!(instance["instance"]["status"], "OUT_OF_SERVICE", "{name} has lost the override");
             assert_eq!(instance["instance"]["metadata"]["entry"], "1");
         }
-        let (_, board) = ask(fleet.member("bus").address(), "/actuator/busacks").await.unwrap();
+        let (_, board) = answer(fleet, "bus", "/actuator/busacks").await;
         let events = self.events.lock().clone();
         assert!(!events.is_empty(), "no event was ever confirmed");
         let missing: Vec<_> = events.iter().filter(|id| !board.contains(id.as_str())).collect();
@@ -81,6 +82,12 @@ impl Ledger {
             }
         }
     }
+}
+
+/// What a member answers, at the latest when it is asked again.
+async fn answer(fleet: &Fleet, name: &str, path: &str) -> (u16, String) {
+    let address = fleet.member(name).address();
+    poll::until_some(&format!("{name} answers {path}"), SOON, async || ask(address, path).await).await
 }
 
 async fn send(address: SocketAddr, method: &str, path: &str, body: &Value) -> Option<(u16, String)> {

@@ -14,7 +14,7 @@ impl Client {
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
         Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024), body: 0 })
     }
 

@@ -33,7 +33,7 @@ fn git_daemon(repository: &Path) -> (Guard, u16) {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let guard = Guard::spawn(&mut command).unwrap();
-    poll::until("git daemon listens", Duration::from_secs(20), || {
+    poll::until("git daemon listens", Duration::from_secs(120), || {
         std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
     (guard, port)

@@ -23,7 +23,7 @@ use serde_json::Value;
 use wellspring_test_support::{Daemon, Launch, binaries, http1, long, poll};
 
 /// How long news may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The limits of the issue count: full length, and not a debug build.
 fn is_judged() -> bool {

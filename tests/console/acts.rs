@@ -45,7 +45,7 @@ fn instances(view: &View<'_>) {
         &[("minutes", "30"), ("reason", "disk swap")],
         "Out of service by an operator",
     );
-    assert_eq!(status(), "OUT_OF_SERVICE", "{}", registered(platform, "PAYMENTS"));
+    poll::until("it is out of service in the registry", SOON, || status() == "OUT_OF_SERVICE");
     view.says("instance", &["disk swap", "wellspring undrain PAYMENTS pay-1:8080"]);
     view.act("POST /api/v1/services/{name}/instances/{id}/undrain", "", &because("disk is new"), "is back");
     poll::until("it is UP again", SOON, || status() == "UP");
@@ -55,10 +55,11 @@ fn instances(view: &View<'_>) {
         &[("key", "rack"), ("value", "r7"), ("reason", "moved")],
         "rack=r7",
     );
-    assert_eq!(registered(platform, "PAYMENTS")[0]["metadata"]["rack"], "r7");
+    let rack = || registered(platform, "PAYMENTS")[0]["metadata"]["rack"].clone();
+    poll::until("the registry has the label", SOON, || rack() == "r7");
     view.page("services/PAYMENTS", &["pay-3:8080"]);
     view.act("DELETE /api/v1/services/{name}/instances/{id}", "pay-3:8080", &because("gone for good"), "2/2");
-    assert_eq!(registered(platform, "PAYMENTS").as_array().unwrap().len(), 2);
+    poll::until("it is gone", SOON, || registered(platform, "PAYMENTS").as_array().unwrap().len() == 2);
     view.page("timeline?topics=admin", &["by local", "pay-3:8080", "pay-1:8080"]);
 }
 
@@ -117,11 +118,16 @@ fn routes(view: &View<'_>) {
     // The locator's own route of that name would take it.
     view.page("routes/orders", &["Disable"]);
     view.act("POST /api/v1/routes/{id}/enabled", "", &because("orders are closed"), "switched off");
+    // The same button, once the page knows of it.
+    let button =
+        "document.querySelector('button[data-write=\"POST /api/v1/routes/{id}/enabled\"]')?.innerText";
+    view.until("it can be switched on", &format!("{button} === 'Enable'"));
     view.act("POST /api/v1/routes/{id}/enabled", "", &because("open again"), "orders is on");
     view.page("routes", &["Apply routes"]);
     let yaml = "spring.cloud.gateway.server.webflux.routes:\n- {id: only, uri: 'lb://orders', predicates: ['Path=/only/**'], filters: ['StripPrefix=1']}\n";
     view.act("POST /api/v1/routes/apply", "", &[("routes", yaml), ("reason", "a trial")], "only");
     poll::until("the new route is in force", SOON, || status("/only/orders/7") == 200);
+    view.says("the routes that are in force", &["/only/**"]);
     view.act("POST /api/v1/routes/apply", "", &because("the trial is over"), "stock");
     poll::until("the routes of the configuration are in force", SOON, || {
         status("/inventory/stock/tea") == 200

@@ -11,7 +11,7 @@ use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::process::Guard;
 use wellspring_test_support::{HttpRemote, Repository, binaries, poll, port};
 
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 
 const PARTS: [&str; 6] = ["registry", "config-server", "gateway", "bus", "inventory", "orders"];
 
@@ -132,7 +132,10 @@ impl Platform {
     pub(crate) fn break_a_route(&self) {
         let file = self.folder.path().join("application.yml");
         let text = fs::read_to_string(&file).unwrap();
-        fs::write(&file, text.replace("StripPrefix=1", "StripPrefix=one")).unwrap();
+        // In one piece: the gateway watches it.
+        let draft = file.with_extension("draft");
+        fs::write(&draft, text.replace("StripPrefix=1", "StripPrefix=one")).unwrap();
+        fs::rename(draft, &file).unwrap();
         let refresh = Request::new("POST", "/actuator/refresh").header("Content-Length", "0");
         poll::until("the routes are refused", SOON, || {
             refresh.send(self.port("gateway")).unwrap();

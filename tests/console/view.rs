@@ -10,7 +10,7 @@ use wellspring_test_support::{packages, poll, tools};
 
 use crate::platform::Platform;
 
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(90);
 
 /// Every page, by the key that leads there after `g`.
 pub(crate) const PAGES: [(&str, &str, &str); 12] = [
@@ -57,10 +57,14 @@ impl<'p> View<'p> {
         self.browser.until(what, SOON, expression);
     }
 
-    /// Opens a page by its address, and waits until it says all of `words`.
+    /// Opens a page by its address, and waits until it says all of `words`: it, and not the one that was open before.
     #[track_caller]
     pub(crate) fn page(&self, page: &str, words: &[&str]) {
-        self.browser.run("location.hash = arguments[0]", &json!([format!("#/{page}")]));
+        let turn = "const [to] = arguments; if (location.hash === to) return true; \
+            return new Promise(done => { \
+              const drawn = () => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true)))); \
+              addEventListener('hashchange', drawn, {once: true}); location.hash = to; })";
+        self.browser.run(turn, &json!([format!("#/{page}")]));
         self.says(page, words);
     }
 
@@ -126,6 +130,7 @@ impl<'p> View<'p> {
     /// and waits until it is done.
     #[track_caller]
     pub(crate) fn act(&self, write: &str, near: &str, fields: &[(&str, &str)], done: &str) {
+        self.until("no other dialog is open", "document.querySelector('dialog[open]') === null");
         let mark = "const near = arguments[1]; \
             const all = [...document.querySelectorAll(`button[data-write=\"${arguments[0]}\"]`)].filter(one => !one.disabled); \
             const fits = (one, around) => !near || one.closest(around)?.innerText.includes(near); \
@@ -133,8 +138,15 @@ impl<'p> View<'p> {
             const one = all.find(one => fits(one, 'tr, .red, li')) ?? all.find(one => fits(one, 'section, main')); if (!one) return false; one.setAttribute('data-chosen', ''); one.scrollIntoView({block: 'center'}); return true";
         let found = poll::within(SOON, || self.browser.run(mark, &json!([write, near])) == json!(true));
         assert!(found, "no action {write} near {near:?}:\n{}", self.browser.text());
-        self.browser.click("[data-chosen]");
-        self.until("a dialog asks", "document.querySelector('dialog[open] form') !== null");
+        // The page may be drawn anew in between, and the mark with it.
+        let asks = poll::within(SOON, || {
+            self.browser.value("document.querySelector('dialog[open] form') !== null") == json!(true) || {
+                self.browser.run(mark, &json!([write, near]));
+                self.browser.try_click("[data-chosen]");
+                false
+            }
+        });
+        assert!(asks, "{write} near {near:?} opens no dialog:\n{}", self.browser.text());
         for (name, value) in fields {
             if self.browser.value(&format!("document.querySelector('dialog [name={name}]').tagName"))
                 == json!("SELECT")

@@ -8,7 +8,7 @@ use serde_json::json;
 use wellspring_test_support::directory::Server;
 use wellspring_test_support::http1::Request;
 
-use super::{AT_ONCE, BACK, blocking, client, lists, stays};
+use super::{BACK, at_once, blocking, client, lists, stays};
 
 /// Registers with a check that has to be renewed within `ttl`, and says that all is well.
 fn register(consul: u16, id: &str, port: u16, ttl: &str) {
@@ -37,9 +37,9 @@ async fn consul_tells_of_instances_at_once_and_of_those_that_stopped_to_renew() 
     client.first_fetch().await.unwrap();
 
     register(port, "o-1", 8001, "60s");
-    lists(&client, &["127.0.0.1:8001"], AT_ONCE).await;
-    register(port, "o-2", 8002, "2s");
-    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001"], at_once()).await;
+    register(port, "o-2", 8002, "8s");
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], at_once()).await;
     assert_eq!(client.discovery().instances("orders")[0].zone(), Some("a"));
     assert_eq!(client.discovery().services(), ["orders"]);
 
@@ -57,7 +57,7 @@ async fn consul_tells_of_instances_at_once_and_of_those_that_stopped_to_renew() 
     }
     alive.store(false, Ordering::Relaxed);
     heart.join().unwrap();
-    let gone = lists(&client, &["127.0.0.1:8001"], Duration::from_secs(4)).await;
+    let gone = lists(&client, &["127.0.0.1:8001"], BACK).await;
     assert!(gone > Duration::from_secs(1), "{gone:?}");
 
     // The server is away and comes back; what it is told then is heard.
@@ -72,6 +72,6 @@ async fn consul_tells_of_instances_at_once_and_of_those_that_stopped_to_renew() 
     register(port, "o-3", 8003, "60s");
     lists(&client, &["127.0.0.1:8001", "127.0.0.1:8003"], BACK).await;
     register(port, "o-4", 8004, "60s");
-    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8003", "127.0.0.1:8004"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8003", "127.0.0.1:8004"], at_once()).await;
     drop(server);
 }

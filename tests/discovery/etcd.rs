@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use wellspring_test_support::directory::Server;
 use wellspring_test_support::http1::Request;
 
-use super::{AT_ONCE, BACK, blocking, client, lists, stays};
+use super::{BACK, at_once, blocking, client, lists, stays};
 
 fn post(etcd: u16, path: &str, body: &Value) -> Value {
     let reply = Request::new("POST", path).json(body).send(etcd).unwrap();
@@ -42,20 +42,28 @@ async fn etcd_tells_of_keys_at_once_and_of_leases_that_ended() {
 
     let long = lease(port, 600);
     put(port, "o-1", &named("127.0.0.1:8001"), &long);
-    lists(&client, &["127.0.0.1:8001"], AT_ONCE).await;
-    let short = lease(port, 2);
+    lists(&client, &["127.0.0.1:8001"], at_once()).await;
+    let mut short = lease(port, 2);
     put(port, "o-2", "127.0.0.1:8002", &short);
-    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], at_once()).await;
     assert_eq!(client.discovery().instances("orders")[0].zone(), Some("a"));
 
     // Kept alive it stays; no longer, as after a crash, it goes with its lease.
     let until = Instant::now() + Duration::from_secs(4);
+    let mut kept = Instant::now();
     while Instant::now() < until {
-        post(port, "/v3/lease/keepalive", &json!({"ID": short}));
+        let answer = post(port, "/v3/lease/keepalive", &json!({"ID": short}));
+        if kept.elapsed() > Duration::from_secs(1) || answer["result"]["TTL"].is_null() {
+            // The machine has slept over it, not etcd: it may have gone rightly.
+            short = lease(port, 2);
+            put(port, "o-2", "127.0.0.1:8002", &short);
+            lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], BACK).await;
+        }
+        kept = Instant::now();
         assert_eq!(super::orders(&client).len(), 2);
         sleep(Duration::from_millis(400)).await;
     }
-    lists(&client, &["127.0.0.1:8001"], Duration::from_secs(5)).await;
+    lists(&client, &["127.0.0.1:8001"], BACK).await;
 
     server.kill();
     stays(&client, &["127.0.0.1:8001"]).await;
@@ -68,6 +76,6 @@ async fn etcd_tells_of_keys_at_once_and_of_leases_that_ended() {
     put(port, "o-3", &named("127.0.0.1:8003"), &long);
     lists(&client, &["127.0.0.1:8001", "127.0.0.1:8003"], BACK).await;
     put(port, "o-3", &named("127.0.0.1:8004"), &long);
-    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8004"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8004"], at_once()).await;
     drop(server);
 }

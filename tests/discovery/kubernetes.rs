@@ -10,7 +10,7 @@ use wellspring_test_support::directory::{Server, TOKEN};
 use wellspring_test_support::poll;
 
 use super::stand_in::{StandIn, Store};
-use super::{AT_ONCE, BACK, blocking, client, lists, stays};
+use super::{BACK, at_once, blocking, client, lists, stays};
 
 fn ask(server: &Server, method: &str, path: &str, body: &Value) -> bool {
     let url = format!("https://127.0.0.1:{}{path}", server.port());
@@ -63,10 +63,10 @@ async fn kubernetes_tells_of_endpoints_at_once_and_of_those_that_are_not_ready()
     client.first_fetch().await.unwrap();
 
     assert!(ask(&server, "POST", SLICES, &slice(&[("10.1.0.1", true)])));
-    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080"], at_once()).await;
     let one = format!("{SLICES}/orders-1");
     assert!(ask(&server, "PUT", &one, &slice(&[("10.1.0.1", true), ("10.1.0.2", true)])));
-    lists(&client, &["10.1.0.1:8080", "10.1.0.2:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080", "10.1.0.2:8080"], at_once()).await;
     let found = client.discovery().instances("orders");
     assert_eq!(
         (found[0].zone(), found[0].metadata().get("app").map(String::as_str)),
@@ -74,7 +74,7 @@ async fn kubernetes_tells_of_endpoints_at_once_and_of_those_that_are_not_ready()
     );
     // A pod that is killed is no longer ready: so much the cluster's controllers say.
     assert!(ask(&server, "PUT", &one, &slice(&[("10.1.0.1", true), ("10.1.0.2", false)])));
-    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080"], at_once()).await;
 
     server.kill();
     stays(&client, &["10.1.0.1:8080"]).await;
@@ -88,7 +88,7 @@ async fn kubernetes_tells_of_endpoints_at_once_and_of_those_that_are_not_ready()
     });
     lists(&client, &["10.1.0.1:8080", "10.1.0.3:8080"], BACK).await;
     assert!(ask(&server, "DELETE", &one, &Value::Null));
-    lists(&client, &[], AT_ONCE).await;
+    lists(&client, &[], at_once()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,11 +104,11 @@ async fn a_documented_kubernetes_tells_of_endpoints_at_once_and_may_forget_or_go
     ]);
     client.first_fetch().await.unwrap();
     store.put("orders-1", Some(slice(&[("10.1.0.1", true)])));
-    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080"], at_once()).await;
     store.put("orders-1", Some(slice(&[("10.1.0.1", true), ("10.1.0.2", true)])));
-    lists(&client, &["10.1.0.1:8080", "10.1.0.2:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080", "10.1.0.2:8080"], at_once()).await;
     store.put("orders-1", Some(slice(&[("10.1.0.1", true), ("10.1.0.2", false)])));
-    lists(&client, &["10.1.0.1:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.1:8080"], at_once()).await;
 
     // Away; meanwhile things change, and the server forgets how: everything is read again.
     drop(server);
@@ -120,6 +120,6 @@ async fn a_documented_kubernetes_tells_of_endpoints_at_once_and_may_forget_or_go
     let server = StandIn::start(port, &store);
     lists(&client, &["10.1.0.1:8080", "10.1.0.3:8080"], BACK).await;
     store.put("orders-1", None);
-    lists(&client, &["10.1.0.3:8080"], AT_ONCE).await;
+    lists(&client, &["10.1.0.3:8080"], at_once()).await;
     drop(server);
 }

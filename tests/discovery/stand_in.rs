@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -65,18 +66,20 @@ pub(crate) struct StandIn {
     port: u16,
     stopped: Arc<AtomicBool>,
     store: Arc<Store>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl StandIn {
     pub(crate) fn start(port: u16, store: &Arc<Store>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let server = Self {
+        let mut server = Self {
             port: listener.local_addr().unwrap().port(),
             stopped: Arc::default(),
             store: Arc::clone(store),
+            thread: None,
         };
         let (stopped, store) = (Arc::clone(&server.stopped), Arc::clone(store));
-        std::thread::spawn(move || {
+        server.thread = Some(std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
@@ -84,7 +87,7 @@ impl StandIn {
                 let (stopped, store) = (Arc::clone(&stopped), Arc::clone(&store));
                 std::thread::spawn(move || answer(&stream.unwrap(), &store, &stopped).ok());
             }
-        });
+        }));
         server
     }
 
@@ -98,6 +101,10 @@ impl Drop for StandIn {
         self.stopped.store(true, Ordering::Relaxed);
         self.store.news.notify_all();
         TcpStream::connect(("127.0.0.1", self.port)).ok();
+        // The port is free for the next one.
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use wellspring_test_support::directory::Server;
 use wellspring_test_support::{poll, process::Guard};
 
-use super::{AT_ONCE, BACK, blocking, client, lists, stays};
+use super::{BACK, at_once, blocking, client, lists, stays};
 
 /// A session of ZooKeeper's command line client, which owns what it creates.
 struct Owner {
@@ -20,14 +20,15 @@ struct Owner {
 }
 
 impl Owner {
-    fn start(server: &Server, name: &str) -> Self {
+    /// `session`: how many milliseconds it outlives its owner.
+    fn start(server: &Server, name: &str, session: u32) -> Self {
         let said = server.folder().join(format!("{name}.log"));
         let mut command = std::process::Command::new("sh");
         // The program reads its words from a pipe; a file in between keeps its standard input open.
         let fifo = server.folder().join(format!("{name}.in"));
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let script = format!(
-            "exec /usr/share/zookeeper/bin/zkCli.sh -timeout 2000 -server 127.0.0.1:{} < {}",
+            "exec /usr/share/zookeeper/bin/zkCli.sh -timeout {session} -server 127.0.0.1:{} < {}",
             server.port(),
             fifo.display()
         );
@@ -44,7 +45,7 @@ impl Owner {
     /// Gives the words, and waits until the answer is there.
     fn tell(&mut self, words: &str, answer: &str) {
         writeln!(self.input, "{words}").unwrap();
-        poll::until(&format!("the answer to {words}"), Duration::from_secs(60), || {
+        poll::until(&format!("the answer to {words}"), Duration::from_secs(180), || {
             fs::read_to_string(&self.said).is_ok_and(|said| said.contains(answer))
         });
     }
@@ -73,19 +74,20 @@ async fn zookeeper_tells_of_nodes_at_once_and_of_sessions_that_ended() {
     let client = client(&[("spring.cloud.zookeeper.connect-string", &address)]);
     client.first_fetch().await.unwrap();
 
-    let (mut stays_on, mut crashes) = (Owner::start(&server, "one"), Owner::start(&server, "two"));
+    let (mut stays_on, mut crashes) =
+        (Owner::start(&server, "one", 10_000), Owner::start(&server, "two", 5_000));
     stays_on.tell("create /services", "Created /services");
     stays_on.tell("create /services/orders", "Created /services/orders");
     stays_on.register("o-1", 8001);
-    lists(&client, &["127.0.0.1:8001"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001"], at_once()).await;
     crashes.register("o-2", 8002);
-    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], AT_ONCE).await;
+    lists(&client, &["127.0.0.1:8001", "127.0.0.1:8002"], at_once()).await;
     assert_eq!(client.discovery().instances("orders")[0].zone(), Some("a"));
     stays(&client, &["127.0.0.1:8001", "127.0.0.1:8002"]).await;
 
-    // Its session lives two seconds longer than itself.
+    // Its session lives five seconds longer than itself.
     crashes.guard.kill();
-    lists(&client, &["127.0.0.1:8001"], Duration::from_secs(5)).await;
+    lists(&client, &["127.0.0.1:8001"], BACK).await;
 
     server.kill();
     stays(&client, &["127.0.0.1:8001"]).await;
@@ -95,7 +97,7 @@ async fn zookeeper_tells_of_nodes_at_once_and_of_sessions_that_ended() {
     })
     .await;
     // The owner's session goes on with the server that is back, or begins anew: in the end the new node is there.
-    let mut late = Owner::start(&server, "three");
+    let mut late = Owner::start(&server, "three", 10_000);
     late.register("o-3", 8003);
     poll::until_some("the new node is found", BACK, async || {
         super::orders(&client).contains(&"127.0.0.1:8003".to_owned()).then_some(())

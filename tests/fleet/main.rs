@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use wellspring_test_support::{Daemon, Launch, http1};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 
 fn registry() -> Daemon {
     Launch::new("wellspring-registry")

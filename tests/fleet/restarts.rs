@@ -96,7 +96,7 @@ async fn long_a_rolling_restart_of_the_callees_loses_no_call() {
     let load = Load::start(&client);
     let until = Instant::now() + long::time(Duration::from_secs(4), Duration::from_secs(120));
     let mut restarts = 0;
-    while restarts < 3 || Instant::now() < until {
+    while restarts < 3 || load.made() <= 500 || Instant::now() < until {
         // The new one serves, and is known, before an old one goes, as a deployment does it.
         fleet.push(start(&registry).await);
         poll::until_some("the new one is found", SOON, async || {
@@ -113,7 +113,6 @@ async fn long_a_rolling_restart_of_the_callees_loses_no_call() {
     }
     let (made, failed) = load.end().await;
     println!("{restarts} restarts, {made} calls, {failed} failed");
-    assert!(made > 500, "{made}");
     assert_eq!(failed, 0, "of {made} calls, {restarts} restarts");
 }
 
@@ -139,7 +138,8 @@ async fn long_a_crash_costs_at_most_the_calls_under_way() {
             (registered(&registry, "inventory") == 2).then_some(())
         })
         .await;
-        assert!(single.made() > after + 100, "the others answer");
+        poll::until_some("the others answer", SOON, async || (single.made() > after + 100).then_some(()))
+            .await;
         fleet.push(start(&registry).await);
         poll::until_some("the new one is found", SOON, async || {
             (plain.discovery().instances("inventory").len() == 3).then_some(())

@@ -23,8 +23,9 @@ impl Caller {
 
     /// Status and body of the answer. After an error the next call begins with a new connection.
     pub(crate) async fn call(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        let answered = tokio::time::timeout(Duration::from_secs(20), self.try_call(method, path, body)).await;
-        let answered = answered.unwrap_or_else(|_| Err(io::Error::other("no answer in 20 s")));
+        let answered =
+            tokio::time::timeout(Duration::from_secs(120), self.try_call(method, path, body)).await;
+        let answered = answered.unwrap_or_else(|_| Err(io::Error::other("no answer in two minutes")));
         if answered.is_err() {
             self.stream = None;
         }

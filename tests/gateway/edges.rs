@@ -24,9 +24,9 @@ async fn long_an_upstream_that_hangs_up_after_each_answer_causes_no_error() {
     // One GET caller: what may be repeated is repeated; sends of POST race with the hang-up by nature.
     let load = Load::start(gateway.port(), 1, "/a", 0);
     tokio::time::sleep(long::time(Duration::from_secs(2), Duration::from_secs(30))).await;
+    poll::until("there was load", Duration::from_secs(90), || load.sent() > 20);
     let tally = load.finish().await;
     assert_eq!(tally.failed, [], "of {}", tally.sent);
-    assert!(tally.sent > 20, "{}", tally.sent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +34,7 @@ async fn a_slow_upstream_and_slow_clients_hold_up_nobody_else() {
     let slow = Upstream::start(Manners { pause: Duration::from_millis(400), ..Manners::default() });
     let quick = Upstream::start(Manners::default());
     let yaml = format!(
-        "server.tomcat.connection-timeout: 2s\nspring.cloud.gateway.routes:\n- id: slow\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/slow]\n- id: quick\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/quick]\n",
+        "server.tomcat.connection-timeout: 4s\nspring.cloud.gateway.routes:\n- id: slow\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/slow]\n- id: quick\n  uri: http://127.0.0.1:{}\n  predicates: [Path=/quick]\n",
         slow.port, quick.port
     );
     let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start_async().await;
@@ -62,7 +62,7 @@ async fn a_slow_upstream_and_slow_clients_hold_up_nobody_else() {
     assert_eq!(load.finish().await.failed, []);
     // Those who have not finished their head within the time are sent away.
     for (number, mut stream) in dribblers.into_iter().enumerate().filter(|(number, _)| number % 2 == 0) {
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         assert!(
@@ -115,8 +115,8 @@ async fn an_answer_before_the_end_of_the_body_costs_nobody_the_connection() {
 /// How many bytes of a body the gateway takes after the answer came; at most `most` are offered.
 fn taken_after_the_answer(port: u16, most: usize) -> usize {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(90))).unwrap();
     stream
         .write_all(format!("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: {most}\r\n\r\n").as_bytes())
         .unwrap();
@@ -167,24 +167,24 @@ fn half_closed_sockets_leave_nothing_behind() {
             })
             .count()
     };
-    poll::until("the sockets are closed", Duration::from_secs(10), || sockets() < 20);
+    poll::until("the sockets are closed", Duration::from_secs(90), || sockets() < 20);
     assert_eq!(http1::get(gateway.port(), "/a").unwrap().status, 200);
     assert!(!gateway.log().contains("exchange failed"), "{}", gateway.log());
 }
 
 #[test]
 fn failures_name_upstream_and_phase_in_the_log() {
-    let slow = Upstream::start(Manners { pause: Duration::from_secs(5), ..Manners::default() });
+    let slow = Upstream::start(Manners { pause: Duration::from_secs(60), ..Manners::default() });
     let plain = Echo::start();
     let nobody = port::free();
     let yaml = format!(
         r#"
-resilience4j.timelimiter.instances.limited.timeout-duration: 200ms
+resilience4j.timelimiter.instances.limited.timeout-duration: 1s
 resilience4j.circuitbreaker.instances.opens: {{minimum-number-of-calls: 1, sliding-window-size: 1}}
 spring.cloud.discovery.client.simple.instances.orders: [{{uri: "http://127.0.0.1:{nobody}"}}]
 spring.cloud.gateway.routes:
 - {{id: refused, uri: "http://127.0.0.1:{nobody}", predicates: [Path=/refused]}}
-- {{id: late, uri: "http://127.0.0.1:{slow}", predicates: [Path=/late], metadata: {{response-timeout: 200}}}}
+- {{id: late, uri: "http://127.0.0.1:{slow}", predicates: [Path=/late], metadata: {{response-timeout: 1000}}}}
 - {{id: empty, uri: "lb://nothing-there", predicates: [Path=/empty]}}
 - {{id: limited, uri: "http://127.0.0.1:{slow}", predicates: [Path=/limited], filters: [CircuitBreaker=limited]}}
 - {{id: opens, uri: "lb://orders", predicates: [Path=/opens/**], filters: [CircuitBreaker=opens]}}

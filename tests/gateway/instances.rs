@@ -10,6 +10,8 @@ use wellspring_test_support::{Daemon, Launch, long, poll};
 use crate::caller::{Caller, Load};
 use crate::upstream::{Manners, Upstream, UpstreamProcess};
 
+const SOON: Duration = Duration::from_secs(120);
+
 struct Platform {
     registry: Daemon,
     gateway: Daemon,
@@ -30,7 +32,7 @@ impl Platform {
             registry.url("/eureka/")
         );
         let gateway = Launch::new("wellspring-gateway").yaml(&yaml).start();
-        poll::until("the gateway knows the instances", Duration::from_secs(20), || {
+        poll::until("the gateway knows the instances", SOON, || {
             Request::new("GET", "/x").send(gateway.port()).is_ok_and(|reply| reply.status == 200)
         });
         Self { registry, gateway }
@@ -54,13 +56,16 @@ fn deregister(registry: &Daemon, port: u16) {
     assert_eq!(Request::new("DELETE", &path).send(registry.port()).unwrap().status, 200);
 }
 
-/// No request for a while: whoever knew the instance has heard that it left.
-fn until_quiet(upstream: &Upstream) {
-    let mut last = (upstream.requests(), std::time::Duration::ZERO);
-    poll::until("requests cease", Duration::from_secs(20), || {
-        let now = upstream.requests();
-        last = if now == last.0 { (now, last.1 + Duration::from_millis(25)) } else { (now, Duration::ZERO) };
-        last.1 >= Duration::from_millis(750)
+/// None of many requests in a row came here: whoever knew the instance has heard that it left.
+fn until_quiet(upstream: &Upstream, load: &Load) {
+    let mut last = (upstream.requests(), load.sent(), Duration::ZERO);
+    poll::until("requests cease", SOON, || {
+        let (here, sent) = (upstream.requests(), load.sent());
+        if here != last.0 {
+            last = (here, sent, Duration::ZERO);
+        }
+        last.2 += Duration::from_millis(25);
+        sent > last.1 + 300 && last.2 >= Duration::from_millis(750)
     });
 }
 
@@ -73,13 +78,13 @@ async fn long_a_rolling_restart_fails_no_request() {
         let old = instances.remove(0);
         let port = old.port;
         deregister(&platform.registry, port);
-        until_quiet(&old);
+        until_quiet(&old, &load);
         old.drain();
         drop(old);
         instances.push(Upstream::on(port, Manners::default()));
         register(&platform.registry, port);
         let new = instances.last().unwrap();
-        poll::until("the new instance works", Duration::from_secs(40), || new.requests() > 0);
+        poll::until("the new instance works", SOON, || new.requests() > 0);
     }
     let tally = load.finish().await;
     assert_eq!(tally.failed, [], "of {} requests; {}", tally.sent, platform.gateway.log());
@@ -94,20 +99,24 @@ async fn long_a_killed_instance_costs_only_what_was_sent_and_is_not_safe_to_repe
         let ports: Vec<u16> = instances.iter().map(|instance| instance.port).collect();
         let platform = Platform::start(&ports);
         let load = Load::start(platform.gateway.port(), 8, "/orders", 4 << 10);
-        let before = load.sent();
-        poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 200);
+        let flows = |count: usize| {
+            let before = load.sent();
+            poll::until("there is load", SOON, || load.sent() > before + count);
+        };
+        flows(200);
         instances[0].kill();
+        // It is everybody's turn many times over: the gateway has met the dead one.
+        flows(500);
         tokio::time::sleep(Duration::from_secs(1)).await;
         // Whoever listens there now is a stranger: the registry still has the instance, the gateway must know better.
         let stranger = Upstream::on(instances[0].port, Manners::default());
-        let before = load.sent();
-        poll::until("there is load", Duration::from_secs(20), || load.sent() > before + 500);
+        flows(500);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(stranger.requests(), 0, "requests went there a second after the death");
         let tally = load.finish().await;
         let gets = tally.failed.iter().filter(|(method, _)| *method == "GET").count();
-        // At most one request per connection was on its way; four callers send POST.
-        assert!(gets == 0 && tally.failed.len() <= 4, "{:?} of {}", tally.failed, tally.sent);
+        // At most one request per connection was on its way; there are eight callers.
+        assert!(gets == 0 && tally.failed.len() <= 8, "{:?} of {}", tally.failed, tally.sent);
         sent += tally.sent;
         failed.extend(tally.failed);
     }
@@ -131,15 +140,19 @@ async fn an_instance_that_joins_gets_its_share_slowly() {
         new.requests() - before
     };
     assert_eq!(ask(30).await, 0);
+    let joined = Instant::now();
     register(&platform.registry, new.port);
     // A tenth of its share at first: it comes into play, and not with a third of all.
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + SOON;
     while ask(1).await == 0 {
         assert!(Instant::now() < deadline, "it never got a request");
     }
-    let first = ask(150).await;
-    assert!(first < 30, "{first} of 150 at once");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let first = ask(150).await as f64;
+    // What it may have had at most by now, and some more for chance: a slow machine takes its time for these 150.
+    let weight = (joined.elapsed().as_secs_f64() / 6.0).clamp(0.1, 1.0);
+    let most = 150.0 * weight / (2.0 + weight) + 15.0;
+    assert!(first < most, "{first} of 150 at once, {weight} of its weight");
+    let deadline = Instant::now() + SOON;
     while ask(150).await < 42 {
         assert!(Instant::now() < deadline, "it never got its share");
     }

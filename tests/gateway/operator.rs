@@ -91,7 +91,7 @@ fn the_command_line_shows_routes_and_live_requests_of_a_running_gateway() {
         BufReader::new(reader).lines().map_while(Result::ok).collect::<Vec<String>>()
     });
     // It ends by itself when it has seen two.
-    poll::until("the tap has seen enough", Duration::from_secs(20), || {
+    poll::until("the tap has seen enough", Duration::from_secs(120), || {
         assert_eq!(http1::get(gateway.port(), "/orders/7").unwrap().status, 200);
         let asked = Request::new("GET", "/missing/1?token=s3cret").header("Authorization", "Bearer s3cret");
         assert_eq!(asked.send(gateway.port()).unwrap().status, 404);

@@ -25,7 +25,7 @@ fn a_trusted_balancer_says_whose_connection_it_is() {
     let v1 = format!("PROXY TCP4 203.0.113.7 10.0.0.1 40000 80\r\n{request}");
     let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x9c\x40\0\x50".to_vec();
     v2.extend_from_slice(request.as_bytes());
-    wellspring_test_support::poll::until("the port is open", Duration::from_secs(20), || {
+    wellspring_test_support::poll::until("the port is open", Duration::from_secs(120), || {
         TcpStream::connect(("127.0.0.1", gateway.port())).is_ok()
     });
     for bytes in [v1.as_bytes(), &v2] {

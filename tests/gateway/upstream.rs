@@ -98,7 +98,7 @@ impl UpstreamProcess {
         command.args(["upstream::is_a_process_of_its_own", "--exact", "--ignored"]);
         let command = command.env(PORT, port.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
         let process = Guard::spawn(command).unwrap();
-        poll::until("the upstream listens", Duration::from_secs(20), || {
+        poll::until("the upstream listens", Duration::from_secs(120), || {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         Self { port, process }

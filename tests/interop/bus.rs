@@ -21,7 +21,7 @@ use wellspring_test_support::broker::Rabbit;
 use wellspring_test_support::http1::Request;
 use wellspring_test_support::{Daemon, Launch, packages, poll, tools};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(90);
 const EXCHANGE: &str = "springCloudBus";
 
 #[test]
@@ -54,7 +54,7 @@ fn the_bus_speaks_as_spring_cloud_bus_on_rabbitmq() {
     });
     is_not_filled_while_the_broker_is_away(&mut bus);
     rabbit.restart();
-    poll::until("the bus is connected again", Duration::from_secs(60), || health(&bus) == 200);
+    poll::until("the bus is connected again", SOON * 2, || health(&bus) == 200);
     let mut tap = Tap::start(&rabbit);
     poll::until("its queue is back", SOON, || {
         let queues = rabbit.manage("GET", "/api/queues/%2f").json();
@@ -71,6 +71,7 @@ fn daemon(rabbit: &Rabbit) -> Daemon {
         .yaml("spring.application.name: the-bus\nmanagement.endpoints.web.exposure.include: '*'\nmanagement.endpoint.health.show-details: always\nwellspring.bus.confirm-timeout: 4s\n")
         .var("SPRING_RABBITMQ_HOST", "127.0.0.1")
         .var("SPRING_RABBITMQ_PORT", rabbit.port().to_string())
+        .ill_for(SOON)
         .start()
 }
 
@@ -185,7 +186,8 @@ fn is_not_filled_while_the_broker_is_away(bus: &mut Daemon) {
     println!(
         "\nreport: the bus without its broker, after 15 MB in 100 events: {first} MiB, after 30 MB: {second} MiB"
     );
-    assert!(second < first + 32 && second < 200, "{first} MiB, then {second} MiB");
+    // What is under way at a moment differs; what is kept would be there in both.
+    assert!(second < first + 64 && second < 250, "{first} MiB, then {second} MiB");
     assert!(bus.is_running());
 }
 

@@ -18,8 +18,8 @@ use wellspring_test_support::eureka::{self, Herd, Member};
 use wellspring_test_support::{Daemon, Launch, http1, poll, port, tools};
 
 const INSTANCES: usize = 200;
-const SOON: Duration = Duration::from_secs(60);
-const GRACE: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(180);
+const GRACE: Duration = Duration::from_secs(60);
 /// Seconds between renewals and of a lease, as in [`eureka::BRISK`].
 const LEASE: [u32; 2] = [3, 10];
 

@@ -20,7 +20,7 @@ use wellspring_test_support::broker::Rabbit;
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::{Daemon, Launch, Repository, long, poll, spring, tools};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 /// From the request to the application that answers with the new value.
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -46,6 +46,8 @@ impl Platform {
             launch
                 .var("SPRING_RABBITMQ_HOST", "127.0.0.1")
                 .var("SPRING_RABBITMQ_PORT", rabbit.port().to_string())
+                // Who has not reached the broker yet hears nothing.
+                .ill_for(SOON)
         };
         let ours = |name: &str, yaml: &str| {
             on_bus(Launch::new(name).yaml(&format!("{ALONE}{yaml}")))

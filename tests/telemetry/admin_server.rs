@@ -34,6 +34,18 @@ impl Admin {
         self.instances().into_iter().find(|instance| instance["registration"]["name"] == application)
     }
 
+    /// The instance, once all is known of it. Whoever answered late once is offline until he is asked again.
+    #[track_caller]
+    fn complete(&self, application: &str) -> Value {
+        let mut found = None;
+        let complete = poll::within(SOON, || {
+            found = self.of(application);
+            found.as_ref().is_some_and(is_complete)
+        });
+        assert!(complete, "{application}: {found:?}");
+        found.unwrap()
+    }
+
     /// What the server hands on of an instance's actuator.
     fn ask(&self, instance: &Value, path: &str) -> http1::Reply {
         let path = format!("/instances/{}/actuator/{path}", instance["id"].as_str().unwrap());
@@ -65,9 +77,7 @@ fn spring_boot_admin_shows_all_of_the_platform_and_changes_levels() {
     let admin = Admin::start(&platform.registry);
 
     for (name, daemon) in platform.members() {
-        let complete = || admin.of(name).is_some_and(|instance| is_complete(&instance));
-        assert!(poll::within(SOON, complete), "{name}: {:?}", admin.of(name));
-        let instance = admin.of(name).unwrap();
+        let instance = admin.complete(name);
         assert_eq!(instance["registration"]["managementUrl"], daemon.url("/actuator"), "{name}");
         // The details page: components of health, what was built, the process' figures, settings.
         assert!(instance["statusInfo"]["details"]["diskSpace"]["status"] == "UP", "{name}: {instance}");
@@ -100,11 +110,11 @@ fn spring_boot_admin_shows_all_of_the_platform_and_changes_levels() {
     a_service_with_a_password_is_shown_with_what_its_metadata_says(&platform, &admin);
 
     // One that stops leaves the list with the registry's.
-    assert!(platform.orders.stop(Duration::from_secs(10)).is_some());
+    assert!(platform.orders.stop(Duration::from_secs(60)).is_some());
     poll::until("who stopped is not listed", SOON, || {
         admin.of("ORDERS").is_none_or(|instance| instance["registered"] == false)
     });
-    assert!(admin.of("INVENTORY").is_some_and(|instance| is_complete(&instance)));
+    admin.complete("INVENTORY");
 }
 
 /// Its credentials and tags stand in its metadata, as a Spring application's do.
@@ -121,10 +131,7 @@ fn a_service_with_a_password_is_shown_with_what_its_metadata_says(platform: &Pla
         .arg("--eureka.instance.metadata-map.user.password=of-the-shop")
         .arg("--eureka.instance.metadata-map.tags.stage=test")
         .start();
-    poll::until("the guarded one is shown complete", SOON, || {
-        admin.of("SHOP").is_some_and(|instance| is_complete(&instance))
-    });
-    let instance = admin.of("SHOP").unwrap();
+    let instance = admin.complete("SHOP");
     assert_eq!(instance["tags"], json!({"stage": "test"}));
     let health = admin.ask(&instance, "health").json();
     assert!(health["components"]["diskSpace"].is_object(), "{health}");

@@ -10,7 +10,9 @@ const CALLER: &str = "6b0140802fa557c5974c604b1a390686";
 
 /// The ids of the first line that holds `text`: trace and span.
 fn ids(log: &str, format: &str, text: &str) -> Option<(String, String)> {
-    let line = log.lines().find(|line| line.contains(text))?;
+    // The last line may be half there.
+    let (whole, _) = log.rsplit_once('\n')?;
+    let line = whole.lines().find(|line| line.contains(text))?;
     if format == "text" {
         let (trace, rest) = line.split_once(&format!("[{CALLER}-")).map(|(_, rest)| (CALLER, rest))?;
         return Some((trace.to_owned(), rest.split(']').next()?.trim_end().to_owned()));

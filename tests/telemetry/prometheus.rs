@@ -91,13 +91,18 @@ fn prometheus_scrapes_everybody_and_every_expression_answers() {
         let scraped = r#"count_over_time(up{job="wellspring"}[5m]) >= 4"#;
         prometheus.query(scraped).len() == platform.members().len()
     });
-    let targets = prometheus.ask("/api/v1/targets?state=active");
-    let targets = targets["activeTargets"].as_array().unwrap();
-    assert_eq!(targets.len(), platform.members().len() + 1, "and the registry by its address");
-    for target in targets {
-        assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{target}");
-    }
-    assert!(prometheus.query("min_over_time(up[5m]) == 0").is_empty());
+    // What cannot be read is an error each time; an answer that came too late once, on a busy machine, is none the next time.
+    let mut targets = Vec::new();
+    let well = poll::within(SOON, || {
+        prometheus.ask("/api/v1/targets?state=active")["activeTargets"]
+            .as_array()
+            .unwrap()
+            .clone_into(&mut targets);
+        let is_well = |target: &Value| target["health"] == "up" && target["lastError"] == "";
+        // And the registry by its address.
+        targets.len() == platform.members().len() + 1 && targets.iter().all(is_well)
+    });
+    assert!(well, "{targets:#?}");
     let log = prometheus.0.log();
     assert!(!log.contains("level=warn") && !log.contains("level=error"), "{log}");
     for (name, daemon) in platform.members() {
@@ -138,13 +143,13 @@ fn prometheus_scrapes_everybody_and_every_expression_answers() {
     assert!(firing.is_empty(), "{firing:?}");
 
     // Every expression answers, and asks for what is there.
-    let present = prometheus.names();
     let rules = rules.iter().map(|rule| rule["query"].as_str().unwrap().to_owned());
     for expression in rules.chain(expressions_of_the_dashboard()) {
         prometheus.query(&expression);
         for metric in metrics_in(&expression) {
             let rare = RARE.iter().any(|(rare, _)| *rare == metric);
-            assert!(present.contains(&metric) || rare, "nobody shows {metric} of {expression}");
+            let shown = rare || poll::within(SOON, || prometheus.names().contains(&metric));
+            assert!(shown, "nobody shows {metric} of {expression}");
             assert!(
                 metric == "up" || is_ours(&metric),
                 "{metric} of {expression} is no metric of docs/metrics.md"

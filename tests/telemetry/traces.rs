@@ -92,7 +92,8 @@ impl Traced {
         };
         let greeter = member(spring::launch(&jar)).start();
         let inventory = rust("inventory").start();
-        let bff = rust("bff").start();
+        let bff =
+            rust("bff").arg("--resilience4j.timelimiter.instances.greeter.timeout-duration=60s").start();
         let gateway = rust("wellspring-gateway")
             .yaml(
                 "

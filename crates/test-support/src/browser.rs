@@ -29,6 +29,11 @@ const FLAGS: [&str; 12] = [
     "--window-size=1280,800",
 ];
 
+/// For what a browser does at once on a machine that is not busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For a script, such as a look at a whole page; in milliseconds.
+const SCRIPT: u32 = 110_000;
+
 /// One browser with one tab.
 #[derive(Debug)]
 pub struct Browser {
@@ -50,7 +55,7 @@ impl Browser {
         command.stdin(Stdio::null()).stdout(sink.try_clone().expect("a handle")).stderr(sink);
         let driver = Guard::spawn(&mut command).expect("chromedriver starts");
         let mut port = 0;
-        poll::until("chromedriver says its port", Duration::from_secs(30), || {
+        poll::until("chromedriver says its port", PATIENCE, || {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let named = said.split("started successfully on port ").nth(1);
             port = named.and_then(|rest| rest.split('.').next()?.trim().parse().ok()).unwrap_or_default();
@@ -58,6 +63,7 @@ impl Browser {
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
+            "timeouts": {"script": SCRIPT},
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": FLAGS},
         }}});
@@ -70,12 +76,17 @@ impl Browser {
     /// A command of this session; panics with the driver's words when it refuses.
     #[track_caller]
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.attempt(method, path, body).unwrap_or_else(|refusal| panic!("{method} {path}: {refusal}"))
+    }
+
+    /// The value, or the driver's words.
+    #[track_caller]
+    fn attempt(&self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
         let request = Request::new(method, &format!("/session/{}{path}", self.session));
         let request = if method == "GET" { request } else { request.json(body) };
         let answer = request.send(self.port).expect("chromedriver answers");
         let value = answer.json()["value"].take();
-        assert_eq!(answer.status, 200, "{method} {path}: {value}");
-        value
+        if answer.status == 200 { Ok(value) } else { Err(value) }
     }
 
     #[track_caller]
@@ -112,26 +123,48 @@ impl Browser {
         }
     }
 
+    /// Does these to an element. A page that lives may draw it anew between two commands, or has not drawn it yet.
     #[track_caller]
-    fn find(&self, css: &str) -> String {
-        let found = self.command("POST", "/element", &json!({"using": "css selector", "value": css}));
-        let reference = found.as_object().and_then(|all| all.values().next()?.as_str().map(str::to_owned));
-        reference.unwrap_or_else(|| panic!("no {css}: {found}"))
+    fn on(&self, css: &str, commands: &[(&str, Value)]) {
+        let mut refusal = Value::Null;
+        let done = poll::within(PATIENCE, || {
+            let tried = self.attempt("POST", "/element", &json!({"using": "css selector", "value": css}));
+            let tried = tried.and_then(|found| {
+                let element = found.as_object().and_then(|all| all.values().next()?.as_str());
+                let element = element.ok_or_else(|| found.clone())?;
+                let mut commands = commands.iter();
+                commands.try_for_each(|(path, body)| {
+                    self.attempt("POST", &format!("/element/{element}/{path}"), body).map(drop)
+                })
+            });
+            tried.map_err(|words| refusal = words).is_ok()
+        });
+        assert!(done, "{css}: {refusal}");
     }
 
     /// A real click, which needs the element to be seen.
     #[track_caller]
     pub fn click(&self, css: &str) {
-        let element = self.find(css);
-        self.command("POST", &format!("/element/{element}/click"), &json!({}));
+        self.on(css, &[("click", json!({}))]);
+    }
+
+    /// A real click, where that can be done now.
+    #[track_caller]
+    pub fn try_click(&self, css: &str) -> bool {
+        let Ok(found) = self.attempt("POST", "/element", &json!({"using": "css selector", "value": css}))
+        else {
+            return false;
+        };
+        let element = found.as_object().and_then(|all| all.values().next()?.as_str());
+        element.is_some_and(|element| {
+            self.attempt("POST", &format!("/element/{element}/click"), &json!({})).is_ok()
+        })
     }
 
     /// Types into a field, in place of what is there.
     #[track_caller]
     pub fn fill(&self, css: &str, text: &str) {
-        let element = self.find(css);
-        self.command("POST", &format!("/element/{element}/clear"), &json!({}));
-        self.command("POST", &format!("/element/{element}/value"), &json!({"text": text}));
+        self.on(css, &[("clear", json!({})), ("value", json!({"text": text}))]);
     }
 
     /// Presses keys wherever the focus is.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::process::{Guard, cpu_time, resident_kib};
 use crate::{binaries, http1, port};
 
-/// Health that is bad for this long is not about to become good.
+/// Health that is bad for this long is not about to become good, unless a test knows better.
 const ILL: Duration = Duration::from_secs(1);
 
 /// How a program is to be started.
@@ -31,6 +31,7 @@ pub struct Launch {
     port: u16,
     context_path: String,
     patience: Duration,
+    ill: Duration,
     folder: Option<PathBuf>,
 }
 
@@ -56,7 +57,8 @@ impl Launch {
             config: Config::None,
             port: port::free(),
             context_path: String::new(),
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(120),
+            ill: ILL,
             folder: None,
         }
     }
@@ -108,6 +110,13 @@ impl Launch {
         self
     }
 
+    /// How long bad health is waited for to become good: for what must have reached a broker before the test goes on.
+    #[must_use]
+    pub fn ill_for(mut self, limit: Duration) -> Self {
+        self.ill = limit;
+        self
+    }
+
     /// Working directory; else an empty one of its own.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -131,7 +140,7 @@ impl Launch {
 
     /// As [`Launch::start`], saying how the start failed.
     pub fn try_start(self) -> Result<Daemon, Failure> {
-        let (patience, context_path) = (self.patience, self.context_path.clone());
+        let (patience, ill, context_path) = (self.patience, self.ill, self.context_path.clone());
         let mut daemon = self.spawn();
         let health = format!("{context_path}/actuator/health");
         let deadline = daemon.spawned + patience;
@@ -141,7 +150,7 @@ impl Launch {
             if status == 503 && ill_since.is_none() {
                 ill_since = Some(Instant::now());
             }
-            if status == 200 || ill_since.is_some_and(|since| since.elapsed() > ILL) {
+            if status == 200 || ill_since.is_some_and(|since| since.elapsed() > ill) {
                 daemon.started_in = daemon.spawned.elapsed();
                 return Ok(daemon);
             }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::process::Guard;
 use crate::{poll, port, tools};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::process::Guard;
 use crate::{http1, poll, port, tools};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A server with a directory.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ impl FaultProxy {
     /// Returns when the fault holds (when the port refuses, or accepts again).
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
-        crate::poll::until("the proxy takes the fault", Duration::from_secs(10), || {
+        crate::poll::until("the proxy takes the fault", Duration::from_secs(60), || {
             *self.ready.borrow() == fault
         });
     }

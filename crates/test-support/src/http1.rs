@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Only ever reached by what hangs: on a busy machine a start of Chromium or of a JVM's first answer takes its time.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Sent as written: neither path nor headers are checked.
 #[derive(Debug, Clone, Default)]

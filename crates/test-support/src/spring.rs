@@ -56,5 +56,6 @@ pub fn launch(jar: &Path) -> Launch {
         .arg("-XX:+UseSerialGC")
         .arg("-jar")
         .arg(jar)
-        .patience(Duration::from_secs(180))
+        .patience(Duration::from_secs(240))
+        .ill_for(Duration::from_secs(60))
 }

@@ -52,7 +52,7 @@ impl Subversion {
     }
 
     fn await_ready(&self) {
-        poll::until("svnserve answers", Duration::from_secs(10), || {
+        poll::until("svnserve answers", Duration::from_secs(60), || {
             std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
     }
