@@ -265,7 +265,7 @@ async fn again(refresh: Arc<Refresh>, _: Call) -> Reply {
 /// Ours: what would become of recorded requests with other routes.
 fn replayed(refresh: &Refresh, call: &Call) -> Reply {
     match call.json() {
-        Ok(asked) => match replay::replay(refresh.proxy(), &refresh.env(), &asked) {
+        Ok(asked) => match replay::replay(refresh, &asked) {
             Ok(report) => Reply::json(&report),
             Err(problem) => Reply::bad_request(problem.line()),
         },

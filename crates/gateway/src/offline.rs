@@ -19,7 +19,7 @@ use crate::problem::{BAD_SETTING, bad};
 use crate::proxy::{Proxy, Snapshot};
 use crate::route::source::properties;
 use crate::route::table::Table;
-use crate::route::{Route, compile};
+use crate::route::{Definition, Route, compile};
 use crate::security::Guard;
 use crate::trace::{Described, Unreadable, trace};
 
@@ -36,18 +36,23 @@ impl Offline {
     pub fn load(env: &Environment) -> Result<Self, Problem> {
         let http =
             client(Options::default()).map_err(|error| bad(BAD_SETTING, error.to_string(), "", None))?;
-        Self::with(env, Client::new(Arc::new(Simple::default()), http))
+        Self::with(env, Client::new(Arc::new(Simple::default()), http), Ok)
     }
 
-    /// As `load`, with the services that `client` knows.
-    pub fn with(env: &Environment, client: Client) -> Result<Self, Problem> {
+    /// As `load`, with the services that `client` knows; `complete` makes of the configuration's routes all that there are.
+    pub(crate) fn with(
+        env: &Environment,
+        client: Client,
+        complete: impl FnOnce(Vec<Definition>) -> Result<Vec<Definition>, Problem>,
+    ) -> Result<Self, Problem> {
         let quiet = [("wellspring.gateway.access-log.enabled", "false")];
         let env = with_both_prefixes(&env.with_first(PropertySource::of_pairs("offline", quiet)));
         let config = Config::read(&env)?;
         let platform = Arc::new(Platform::new(&config, &env, client, &Meters::default())?.apart());
         let read = properties::read(&env)?;
         let mut problems = read.problems;
-        let (routes, refused) = compile::all(&read.definitions, &read.defaults, &config, &env, &platform);
+        let definitions = complete(read.definitions)?;
+        let (routes, refused) = compile::all(&definitions, &read.defaults, &config, &env, &platform);
         problems.extend(refused);
         let cors = Cors::read(&env)?.with_routes(&routes)?;
         let guard = Guard::read(&env, &config, &platform, &routes, None)?;

@@ -147,7 +147,7 @@ impl Operator {
 
     fn compiled(&self, text: &str) -> Result<crate::Offline, Denied> {
         let (all, _) = self.proposed(text)?;
-        replay::compiled(&all, self.refresh.proxy()).map_err(refused)
+        replay::compiled(&all, &self.refresh).map_err(refused)
     }
 
     fn source(&self, definition: &Definition) -> String {

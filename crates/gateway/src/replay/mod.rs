@@ -8,7 +8,7 @@ use wellspring_properties::{Environment, Problem, PropertySource, flatten, yaml}
 
 use crate::config::{PREFIX, with_both_prefixes};
 use crate::offline::Offline;
-use crate::proxy::Proxy;
+use crate::route::refresh::Refresh;
 use crate::trace::{self, Unreadable};
 use record::Recorded;
 
@@ -68,19 +68,21 @@ fn whole(key: &str) -> String {
     }
 }
 
-/// Routes of a file that serve nobody; all that is wrong with them.
-pub(crate) fn compiled(env: &Environment, proxy: &Proxy) -> Result<Offline, Vec<Problem>> {
-    let after = Offline::with(env, proxy.platform.client.clone()).map_err(|problem| vec![problem])?;
+/// What would serve if the configuration were `env`, and serves nobody; all that is wrong with it.
+pub(crate) fn compiled(env: &Environment, refresh: &Refresh) -> Result<Offline, Vec<Problem>> {
+    let client = refresh.proxy().platform.client.clone();
+    let after = Offline::with(env, client, |own| refresh.complete(own, env, &refresh.state().switched))
+        .map_err(|problem| vec![problem])?;
     if after.problems.is_empty() { Ok(after) } else { Err(after.problems) }
 }
 
 /// Replays against the routes in force and those that are proposed.
-pub fn replay(proxy: &Proxy, env: &Environment, asked: &Asked) -> Result<Replay, Problem> {
-    let (proposed, _) = proposed(env, &asked.routes)?;
-    let after = compiled(&proposed, proxy).map_err(|mut problems| problems.remove(0))?;
+pub(crate) fn replay(refresh: &Refresh, asked: &Asked) -> Result<Replay, Problem> {
+    let (proposed, _) = proposed(&refresh.effective(), &asked.routes)?;
+    let after = compiled(&proposed, refresh).map_err(|mut problems| problems.remove(0))?;
     Ok(compare(
         record::read(&asked.requests),
-        |described| trace::trace(proxy, described),
+        |described| trace::trace(refresh.proxy(), described),
         |described| after.trace(described),
     ))
 }

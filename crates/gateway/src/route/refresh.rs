@@ -150,18 +150,28 @@ impl Refresh {
     /// The definitions of all sources now.
     pub fn definitions(&self) -> Result<Vec<Definition>, Problem> {
         let env = self.effective();
-        let mut definitions = properties::read(&env)?.definitions;
-        definitions.extend(self.others(&env)?);
-        Ok(definitions)
+        let own = properties::read(&env)?.definitions;
+        self.complete(own, &env, &BTreeMap::new())
     }
 
-    /// Definitions that the configuration does not hold. An id that it has is not taken twice.
-    fn others(&self, env: &Environment) -> Result<Vec<Definition>, Problem> {
-        let mut others = self.memory.all();
+    /// The definitions of a configuration with those that it does not hold, each as it was switched.
+    pub(crate) fn complete(
+        &self,
+        own: Vec<Definition>,
+        env: &Environment,
+        switched: &BTreeMap<String, bool>,
+    ) -> Result<Vec<Definition>, Problem> {
+        let mut definitions = own;
+        definitions.extend(self.memory.all());
         if let Some(locator) = Locator::read(env)? {
-            others.extend(locator.definitions(&*self.proxy.platform.client.discovery()));
+            definitions.extend(locator.definitions(&*self.proxy.platform.client.discovery()));
         }
-        Ok(others)
+        for definition in &mut definitions {
+            if let Some(enabled) = switched.get(&definition.id) {
+                definition.enabled = *enabled;
+            }
+        }
+        Ok(definitions)
     }
 
     fn attempt(&self, cause: &'static str) -> Attempt {
@@ -266,13 +276,7 @@ impl Refresh {
         let env = &laid_over(&env, state.applied.as_deref());
         let one = |problem: Problem| vec![problem];
         let read = properties::read(env).map_err(one)?;
-        let mut definitions = read.definitions;
-        definitions.extend(self.others(env).map_err(one)?);
-        for definition in &mut definitions {
-            if let Some(enabled) = state.switched.get(&definition.id) {
-                definition.enabled = *enabled;
-            }
-        }
+        let definitions = self.complete(read.definitions, env, &state.switched).map_err(one)?;
         let platform = &self.proxy.platform;
         let (routes, compiling) =
             compile::all(&definitions, &read.defaults, &self.proxy.config, env, platform);

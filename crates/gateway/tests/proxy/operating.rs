@@ -152,6 +152,30 @@ async fn applied_routes_are_checked_first_and_yield_to_a_changed_configuration()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_compared_beside_the_routes_that_no_file_has() {
+    let upstream = Echo::start();
+    let instances = format!(
+        "spring.cloud.discovery.client.simple.instances.stock[0].uri: {}\nspring.cloud.gateway.discovery.locator.enabled: true\n",
+        upstream.url("")
+    );
+    let operated = Operated::start(&format!("{instances}{}", one_route(&upstream.url(""), &[]))).await;
+    let located = "ReactiveCompositeDiscoveryClient_stock";
+    assert_eq!(operated.route(located)["source"], "discovery");
+    operated.done("/routes/all/enabled", &json!({"enabled": false}));
+    let list = format!("- id: new\n  uri: {}\n  predicates: [Path=/new]\n", upstream.url(""));
+    let diff = operated.done("/routes/diff", &json!({"routes": list}));
+    assert_eq!((&diff["added"], &diff["removed"]), (&json!(["new"]), &json!([])), "{diff}");
+    let order = json!({"routes": list, "requests": "GET /stock/tea\nGET /new\n"});
+    let report = operated.done("/routes/replay", &order);
+    assert_eq!((&report["same"], &report["different"]), (&json!(1), &json!(1)), "{report}");
+    let trace = operated.done("/routes/trace", &json!({"routes": list, "path": "/stock/tea"}));
+    assert_eq!(trace["route"], located, "{trace}");
+    operated.done("/routes/apply", &json!({"routes": list}));
+    assert_eq!(operated.status("/stock/tea"), 200);
+    operated.gateway.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trace_names_the_line_of_the_condition_and_of_each_filter() {
     let upstream = Echo::start();
     let yaml = format!(

@@ -84,8 +84,10 @@ const EDGES: &[Column] = &[
 /// 1 when a service has no instance that is UP.
 pub(super) fn services(asked: &Services, out: &mut dyn Write) -> Outcome {
     wait(async {
+        // A table only counts them.
+        let instances = (asked.server.form.output == Output::Table).then_some("false");
         let query =
-            [("q", asked.q.as_deref()), ("status", asked.status.as_deref()), ("instances", Some("false"))];
+            [("q", asked.q.as_deref()), ("status", asked.status.as_deref()), ("instances", instances)];
         let items = asked.server.open()?.all(&["services"], &query).await?;
         let dead = items.iter().any(|one| one.get("up").and_then(Value::as_u64) == Some(0));
         asked.server.show(&json!({"items": items}), SERVICES, out)?;
