@@ -1,4 +1,5 @@
-//! `cargo xtask bench registry|config|gateway|bus`: the daemons under load, side by side with their peers.
+//! `cargo xtask bench registry|config|gateway|bus`: the daemons under load, side by side with their peers; `client`: a call by
+//! service name beside the same call by reqwest alone.
 //!
 //! `registry start|load|propagation` and `config news` run that part alone.
 //!
@@ -6,6 +7,7 @@
 //! one core while the load comes from the other; requests per second follow the machine's mood, CPU time hardly does.
 
 mod bus;
+mod client;
 mod config;
 mod gateway;
 mod load;
@@ -31,16 +33,23 @@ fn main() -> Result<()> {
             .unwrap_or(default)
     };
     let effort = Effort { rounds: number("rounds", 5), requests: number("requests", 20_000) };
-    // The load generator keeps to the second core; what it measures is pinned to the first.
-    process::pin_self(1)?;
+    // The load generator keeps to the second core; what it measures is pinned to the first by who starts it.
+    if words.first().is_none_or(|word| word != "serve") {
+        process::pin_self(1)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match words.first().map(String::as_str) {
         Some("registry") => runtime.block_on(registry::run(effort, &words)),
         Some("config") => runtime.block_on(config::run(effort, &words)),
         Some("gateway") => runtime.block_on(gateway::run(effort)),
         Some("bus") => runtime.block_on(bus::run(effort)),
+        Some("client") => runtime.block_on(client::run(effort)),
+        // The callee of `client`, which starts it.
+        Some("serve") => runtime.block_on(client::serve(number("port", 0).try_into()?)),
         other => {
-            bail!("wanted registry, config, gateway or bus, got {other:?} (then --rounds=5 --requests=20000)")
+            bail!(
+                "wanted registry, config, gateway, bus or client, got {other:?} (then --rounds=5 --requests=20000)"
+            )
         }
     }
 }

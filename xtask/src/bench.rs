@@ -7,7 +7,7 @@ use crate::command::{cargo, root, succeeds, target};
 
 /// `options` go to the benchmark programs: a filter, `--save-baseline NAME`, …
 pub(crate) fn run(options: &[&str]) -> bool {
-    if let [subject @ ("registry" | "config" | "gateway" | "bus"), ..] = options {
+    if let [subject @ ("registry" | "config" | "gateway" | "bus" | "client"), ..] = options {
         return load(subject, options);
     }
     if let ["resilience", rest @ ..] = options {

@@ -31,7 +31,7 @@ cargo xtask compose [--stand-ins] [--source]
     --source compiles in the image instead of taking this machine's release build.
 cargo xtask sbom      what each program is made of, as CycloneDX in target/sbom
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
-cargo xtask bench [registry|config|gateway]   criterion benchmarks, or a daemon under load beside its peers
+cargo xtask bench [registry|config|gateway|bus|client]   criterion benchmarks, or a daemon (or calls by name) beside its peers
 cargo xtask tidy      the house rules that no other tool knows";
 
 fn main() -> ExitCode {

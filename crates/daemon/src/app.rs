@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use futures_util::future::BoxFuture;
 use wellspring_admin::Admin;
 use wellspring_properties::{Environment, Problem};
+use wellspring_resilience::Clock;
 
 use crate::args::{self, Args};
 use crate::boot::Boot;
@@ -187,6 +188,8 @@ impl App {
 }
 
 fn live(app: App, options: Options) -> anyhow::Result<()> {
+    // Nothing happens before patterns are used often.
+    Clock::prefer_counter();
     let boot = Boot::new(&app, options);
     // Settings come first, on this thread: they say how many threads there will be.
     let first = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

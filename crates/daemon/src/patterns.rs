@@ -15,8 +15,8 @@ use wellspring_admin::resilience::{
 };
 use wellspring_admin::{Admin, Denied, Topic};
 use wellspring_lb_client::{Client, nanos};
-use wellspring_resilience::CircuitBreaker;
 use wellspring_resilience::circuit_breaker::{Event, State};
+use wellspring_resilience::{CircuitBreaker, Clock, Nanos};
 use wellspring_wire::Millis;
 
 use crate::Tasks;
@@ -59,7 +59,7 @@ struct ByHand {
 #[derive(Debug, Clone)]
 pub(crate) struct Noted {
     pub(crate) kind: &'static str,
-    pub(crate) at: jiff::Timestamp,
+    pub(crate) at: Nanos,
     pub(crate) message: Option<String>,
     pub(crate) took: Option<Duration>,
     pub(crate) transition: Option<(State, State)>,
@@ -76,9 +76,9 @@ impl Patterns {
             table.lock().insert(breaker.name().to_owned(), Arc::clone(&one));
             let (log, daemon, name) = (log.clone(), daemon.clone(), breaker.name().to_owned());
             let most = breaker.config().event_consumer_buffer_size.clamp(1, 10_000);
-            breaker.on_event(move |event| {
+            breaker.on_event_at(move |event, at| {
                 if events {
-                    one.note(Noted::of(event), most);
+                    one.note(Noted::of(event, at), most);
                 }
                 if let Event::StateTransition { from, to } = event {
                     *one.since.lock() = Millis::now();
@@ -281,9 +281,8 @@ impl Watched {
 }
 
 impl Noted {
-    fn of(event: &Event<'_>) -> Self {
-        let plain =
-            |kind| Self { kind, at: jiff::Timestamp::now(), message: None, took: None, transition: None };
+    fn of(event: &Event<'_>, at: Nanos) -> Self {
+        let plain = |kind| Self { kind, at, message: None, took: None, transition: None };
         match event {
             Event::Success { duration } => Self { took: Some(*duration), ..plain("SUCCESS") },
             Event::Error { duration, kind } => {
@@ -301,4 +300,14 @@ impl Noted {
             Event::Reset => plain("RESET"),
         }
     }
+}
+
+/// What the wall clock showed at a time that a pattern told: an event is noted with every call and looked at seldom, so this is found
+/// out when somebody looks. The patterns' time line began at the wall clock; somebody may have set that one since. A hundredth of a second
+/// is no difference: the same event has the same time whenever it is shown.
+pub(crate) fn on_the_wall(at: Nanos) -> jiff::Timestamp {
+    const STEP: i128 = 10_000_000;
+    let difference = jiff::Timestamp::now().as_nanosecond() - i128::from(Clock::new().now().0);
+    let set = (difference + STEP / 2).div_euclid(STEP) * STEP;
+    jiff::Timestamp::from_nanosecond(i128::from(at.0) + set).unwrap_or_default()
 }

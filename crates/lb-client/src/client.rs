@@ -240,9 +240,7 @@ impl Client {
     }
 
     pub(crate) fn balanced_service(&self, address: &str) -> Result<Option<String>, CallError> {
-        let known = |service: &str| {
-            self.0.settings.enabled() && self.0.discovery.services().iter().any(|known| known == service)
-        };
+        let known = |service: &str| self.0.settings.enabled() && self.0.discovery.has(service);
         balance::service_in(address, known)
     }
 

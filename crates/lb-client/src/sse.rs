@@ -5,6 +5,9 @@ use bytes::BytesMut;
 /// More than this without an end is nobody's event.
 const LONGEST_EVENT: usize = 64 << 20;
 
+/// A line from here on is not copied, and what held it is not kept: a registry begins with one line that has everything in it.
+const LONG: usize = 64 << 10;
+
 /// Server-sent events out of bytes.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -42,6 +45,15 @@ impl Lines {
             };
             let line = self.buffer.split_to(self.searched + end + 1);
             self.searched = 0;
+            if line.len() >= LONG {
+                // A copy of the little that follows lets go of the memory of the line.
+                self.buffer = BytesMut::from(self.buffer.as_ref());
+                if line.starts_with(b"data:") && self.event.data.is_empty() {
+                    self.event.data = long_value(line);
+                    self.told = true;
+                    continue;
+                }
+            }
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\r', '\n']);
             if line.is_empty() {
@@ -70,9 +82,50 @@ impl Lines {
     }
 }
 
+/// What a line `data: …` says, in the memory of the line.
+fn long_value(line: BytesMut) -> String {
+    let mut bytes = Vec::from(line);
+    while matches!(bytes.last(), Some(b'\r' | b'\n')) {
+        bytes.pop();
+    }
+    let field = if bytes.starts_with(b"data: ") { 6 } else { 5 };
+    bytes.drain(..field);
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_is_read_like_a_short_one_and_leaves_nothing_behind() {
+        let long = "x".repeat(3 * LONG);
+        let text = format!(
+            "event: snapshot\r\ndata: {long}\r\n\r\nevent: delta\ndata:{long}\ndata: y\n\ndata: z\n\n"
+        );
+        for size in [1_000, 100_003, text.len()] {
+            let mut lines = Lines::default();
+            let mut events = Vec::new();
+            for chunk in text.as_bytes().chunks(size) {
+                assert!(lines.feed(chunk));
+                events.extend(std::iter::from_fn(|| lines.next_event()));
+            }
+            let data: Vec<&str> = events.iter().map(|event| &*event.data).collect();
+            assert_eq!(data, [&*long, &*format!("{long}\ny"), "z"], "{size}");
+            assert_eq!(events[0].name, "snapshot");
+            assert!(lines.buffer.capacity() < LONG, "{size}: {} are kept", lines.buffer.capacity());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_in_long_lines_too() {
+        let mut lines = Lines::default();
+        let mut bytes = b"data: ".to_vec();
+        bytes.resize(2 * LONG, 0xff);
+        bytes.extend(b"\n\n");
+        assert!(lines.feed(&bytes));
+        assert!(lines.next_event().unwrap().data.chars().all(|letter| letter == '\u{fffd}'));
+    }
 
     #[test]
     fn events_come_out_of_any_split_and_comments_do_not() {

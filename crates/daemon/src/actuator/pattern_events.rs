@@ -9,9 +9,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use wellspring_lb_client::{Client, Guard};
-use wellspring_resilience::{bulkhead, rate_limiter, retry, time_limiter};
+use wellspring_resilience::{Clock, Nanos, bulkhead, rate_limiter, retry, time_limiter};
 
 use super::endpoint::{Call, Endpoint, Reply};
+use crate::patterns::on_the_wall;
 
 /// One kind of pattern: its page, what the page's list and a pattern's name are called, how its events are heard.
 struct Page {
@@ -57,7 +58,7 @@ fn endpoint(client: &Client, page: &'static Page) -> Endpoint {
 
 struct Noted {
     kind: &'static str,
-    at: jiff::Timestamp,
+    at: Nanos,
     /// Of a retry: the last error, attempts.
     attempts: Option<(Option<String>, u32)>,
 }
@@ -72,13 +73,14 @@ impl Events {
     /// Takes in the events of a pattern from now on; one of that name that was before goes on with its own.
     fn of(&self, name: &str, most: usize) -> impl Fn(&'static str, Option<(Option<String>, u32)>) + use<> {
         let ring = Arc::clone(self.0.lock().entry(name.to_owned()).or_default());
-        let most = most.clamp(1, 10_000);
+        let (most, clock) = (most.clamp(1, 10_000), Clock::new());
         move |kind, attempts| {
+            let at = clock.now();
             let mut ring = ring.lock();
             if ring.len() >= most {
                 ring.pop_front();
             }
-            ring.push_back(Noted { kind, at: jiff::Timestamp::now(), attempts });
+            ring.push_back(Noted { kind, at, attempts });
         }
     }
 
@@ -89,7 +91,7 @@ impl Events {
                 let mut event = Map::new();
                 event.insert(page.name.to_owned(), json!(name));
                 event.insert("type".to_owned(), json!(noted.kind));
-                event.insert("creationTime".to_owned(), json!(format!("{}[UTC]", noted.at)));
+                event.insert("creationTime".to_owned(), json!(format!("{}[UTC]", on_the_wall(noted.at))));
                 if let Some((error, attempts)) = &noted.attempts {
                     event.insert("errorMessage".to_owned(), json!(error));
                     event.insert("numberOfAttempts".to_owned(), json!(attempts));

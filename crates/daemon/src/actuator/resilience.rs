@@ -22,7 +22,7 @@ use wellspring_wire::Millis;
 use super::endpoint::{Call, Endpoint, Reply};
 use crate::Context;
 use crate::health::{Component, Status};
-use crate::patterns::{Noted, Patterns};
+use crate::patterns::{Noted, Patterns, on_the_wall};
 
 /// How often Hystrix tells.
 const PACE: Duration = Duration::from_millis(500);
@@ -167,7 +167,7 @@ fn events(patterns: &Patterns, wanted: impl Fn(&str, &Noted) -> bool) -> Reply {
             json!({
                 "circuitBreakerName": name,
                 "type": noted.kind,
-                "creationTime": format!("{}[UTC]", noted.at),
+                "creationTime": format!("{}[UTC]", on_the_wall(noted.at)),
                 "errorMessage": noted.message,
                 "durationInMs": noted.took.map(|took| took.as_millis()),
                 "stateTransition": transition,

@@ -69,6 +69,10 @@ impl Discovery for Composite {
         names_of(&self.sources).to_vec()
     }
 
+    fn has(&self, service: &str) -> bool {
+        self.sources.iter().any(|source| source.has(service))
+    }
+
     fn listing(&self, service: &str) -> Arc<Listing> {
         let service = service.to_lowercase();
         self.follow(&service);

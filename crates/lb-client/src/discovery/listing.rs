@@ -139,6 +139,11 @@ impl Book {
         self.services.borrow().to_vec()
     }
 
+    /// Whether a name is among them.
+    pub fn has(&self, service: &str) -> bool {
+        self.services.borrow().binary_search_by(|known| known.as_str().cmp(service)).is_ok()
+    }
+
     /// Follows the names.
     pub fn watch_services(&self) -> watch::Receiver<Arc<[String]>> {
         self.services.subscribe()

@@ -26,6 +26,11 @@ pub trait Discovery: fmt::Debug + Send + Sync {
     /// Names of the services that have instances, in lower case, sorted.
     fn services(&self) -> Vec<String>;
 
+    /// Whether `service`, in lower case, is one of `services`; asked for every call to an address without a port.
+    fn has(&self, service: &str) -> bool {
+        self.services().iter().any(|known| known == service)
+    }
+
     /// The list of one service; the same object for the life of the source. Names match ignoring case.
     fn listing(&self, service: &str) -> Arc<Listing>;
 

@@ -60,6 +60,10 @@ impl Discovery for Simple {
         self.book.services()
     }
 
+    fn has(&self, service: &str) -> bool {
+        self.book.has(service)
+    }
+
     fn listing(&self, service: &str) -> Arc<Listing> {
         self.book.listing(service)
     }

@@ -230,8 +230,7 @@ impl RequestBuilder {
 ///
 /// `lb://` always is; `http://` and `https://` are when the host, without a port, is a service that discovery knows.
 pub(crate) fn service_in(address: &str, known: impl Fn(&str) -> bool) -> Result<Option<String>, CallError> {
-    let service = uri::service_of(address)?;
+    let (service, has_port) = uri::named_by(address)?;
     let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-    let logical = !uri::has_port(address);
-    Ok((scheme.eq_ignore_ascii_case("lb") || (logical && known(&service))).then_some(service))
+    Ok((scheme.eq_ignore_ascii_case("lb") || (!has_port && known(&service))).then_some(service))
 }

@@ -32,7 +32,7 @@ impl RequestBuilder {
 
     async fn send_permitted(&self, guard: &Guard, service: Option<&str>) -> Result<Response, CallError> {
         let Some(breaker) = &guard.breaker else { return self.send_limited(guard, service, None).await };
-        let permit = breaker.acquire()?;
+        let permit = breaker.acquire().map_err(Rejection::from)?;
         let outcome = self.send_limited(guard, service, Some(permit.since())).await;
         permit.end(match failure(&outcome) {
             None => Outcome::Success,

@@ -28,7 +28,9 @@ pub fn real_address(original: &str, instance: &Instance) -> Result<String, Addre
     if authority.len() == user.len() || scheme.is_empty() {
         return Err(bad());
     }
-    Ok(format!("{}://{user}{}{path}", real_scheme(scheme, instance), instance.authority()))
+    let (scheme, host, port) = (real_scheme(scheme, instance), instance.host(), instance.port());
+    let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
+    Ok(format!("{scheme}://{user}{open}{host}{close}:{port}{path}"))
 }
 
 /// The instance's own scheme, else the original's, upgraded when the instance is secure; `lb` is plain HTTP.
@@ -59,15 +61,15 @@ pub fn push_segment(address: &mut String, value: &impl std::fmt::Display) {
 
 /// The service named by a logical address: its host.
 pub(crate) fn service_of(address: &str) -> Result<String, AddressError> {
+    named_by(address).map(|(host, _)| host)
+}
+
+/// The host that an address names, in lower case, and whether it names a port, which makes a logical address a real one.
+pub(crate) fn named_by(address: &str) -> Result<(String, bool), AddressError> {
     let bad = || AddressError { address: address.to_owned() };
     let uri: Uri = address.parse().map_err(|_| bad())?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(bad)?;
-    Ok(host.to_lowercase())
-}
-
-/// Whether a logical address names a port, which makes it a real one.
-pub(crate) fn has_port(address: &str) -> bool {
-    address.parse::<Uri>().is_ok_and(|uri| uri.port().is_some())
+    Ok((host.to_lowercase(), uri.port().is_some()))
 }
 
 #[cfg(test)]
@@ -91,7 +93,6 @@ mod tests {
             ["lb:", "//", "/", ":", "@", "?", "#", "[", "]", "%2F", "%", "\\", " ", "\u{e9}", "..", "http"];
         wellspring_test_support::fuzz::text("addresses of services", &examples, &words, |text, _| {
             let service = service_of(text);
-            has_port(text);
             let mut address = String::from("http://h/");
             push_segment(&mut address, &text);
             let path = url::Url::parse(&address).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::config::CircuitBreakerConfig;
 use super::event::{Event, Events};
 use super::state::{IllegalTransition, Machine, Outcome, State};
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, nanos};
 use crate::interval::Interval;
 use crate::listeners::Listeners;
 use crate::rejection::{Invalid, Rejection};
@@ -52,7 +52,7 @@ impl Metrics {
 /// States that are gone through in one look, each at its own moment.
 const MOST_OVERDUE: usize = 1_000;
 
-type Listener = dyn Fn(&Event<'_>) + Send + Sync;
+type Listener = dyn Fn(&Event<'_>, Nanos) + Send + Sync;
 
 struct Shared {
     name: Arc<str>,
@@ -153,6 +153,12 @@ impl CircuitBreaker {
     /// # Errors
     /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
     pub fn acquire_at(&self, now: Nanos) -> Result<(), Rejection> {
+        self.ask(now).map_err(|state| self.refusal(state))
+    }
+
+    /// Asks for a permission; the state when there is none.
+    #[inline]
+    fn ask(&self, now: Nanos) -> Result<(), State> {
         // A closed breaker lets everything pass: nothing to write, so no lock.
         let state = self.shared.state.load(Ordering::Acquire);
         if state == State::Closed as u8 {
@@ -163,10 +169,14 @@ impl CircuitBreaker {
             self.shared.refused.fetch_add(1, Ordering::Relaxed);
             let forced = state == State::ForcedOpen as u8;
             if !forced && !self.shared.listeners.is_empty() {
-                self.publish(std::iter::once(&Event::NotPermitted));
+                self.publish(std::iter::once(&Event::NotPermitted), now);
             }
-            return Err(self.refusal(if forced { State::ForcedOpen } else { State::Open }));
+            return Err(if forced { State::ForcedOpen } else { State::Open });
         }
+        self.ask_machine(now)
+    }
+
+    fn ask_machine(&self, now: Nanos) -> Result<(), State> {
         let (permitted, state) = self.change(now, |machine, events| {
             let permitted = machine.acquire(now, fastrand::f64, events);
             if !permitted {
@@ -174,7 +184,7 @@ impl CircuitBreaker {
             }
             (permitted, machine.state())
         });
-        if permitted { Ok(()) } else { Err(self.refusal(state)) }
+        if permitted { Ok(()) } else { Err(state) }
     }
 
     /// Gives back a permission that was not used.
@@ -184,7 +194,21 @@ impl CircuitBreaker {
 
     /// Takes in how a call ended that took `duration` and ends at `now`.
     pub fn record_at(&self, outcome: Outcome<'_>, duration: Duration, now: Nanos) {
-        self.change(now, |machine, events| machine.record(outcome, duration, now, fastrand::f64, events));
+        self.record(outcome, nanos(duration), now);
+    }
+
+    fn record(&self, outcome: Outcome<'_>, took: u64, now: Nanos) {
+        if self.shared.listeners.is_empty() {
+            let mut machine = self.shared.machine.lock();
+            if machine.deadline().is_none_or(|end| end > now) {
+                machine.record(outcome, took, now, fastrand::f64, &mut Events::of_interest(false));
+                if machine.has_entered() {
+                    self.copy(&mut machine);
+                }
+                return;
+            }
+        }
+        self.change(now, |machine, events| machine.record(outcome, took, now, fastrand::f64, events));
     }
 
     /// Lets a state end that ends by itself; every other method does this too before it looks.
@@ -207,10 +231,11 @@ impl CircuitBreaker {
     /// Asks for a permission that records the outcome, and is given back when it is dropped unused.
     ///
     /// # Errors
-    /// [`Rejection::CallNotPermitted`] when the breaker does not let the call pass.
-    pub fn acquire(&self) -> Result<Permit<&Self>, Rejection> {
+    /// When the breaker does not let the call pass; it becomes a [`Rejection`] where one is needed.
+    #[inline]
+    pub fn acquire(&self) -> Result<Permit<&Self>, Refused<'_>> {
         let since = self.now();
-        self.acquire_at(since)?;
+        self.ask(since).map_err(|state| Refused { breaker: self, state })?;
         Ok(Permit { breaker: self, since, used: false })
     }
 
@@ -240,7 +265,7 @@ impl CircuitBreaker {
         F: Future<Output = Result<T, E>>,
         E: From<Rejection>,
     {
-        let permit = self.acquire()?;
+        let permit = self.acquire().map_err(Rejection::from)?;
         let result = call().await;
         permit.end(failure(&result).map_or(Outcome::Success, Outcome::Failure));
         result
@@ -324,6 +349,11 @@ impl CircuitBreaker {
 
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
+        self.on_event_at(move |event, _| listener(event));
+    }
+
+    /// The same with the time of the event, which the listener need not read again.
+    pub fn on_event_at(&self, listener: impl Fn(&Event<'_>, Nanos) + Send + Sync + 'static) {
         self.shared.listeners.add(Arc::new(listener));
     }
 
@@ -357,7 +387,7 @@ impl CircuitBreaker {
             result
         };
         if !due.is_empty() || !events.is_empty() {
-            self.publish(due.iter().chain(events.iter()));
+            self.publish(due.iter().chain(events.iter()), now);
         }
         result
     }
@@ -372,10 +402,31 @@ impl CircuitBreaker {
         self.shared.state.store(machine.state() as u8, Ordering::Release);
     }
 
-    fn publish<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>) {
+    fn publish<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>, now: Nanos) {
         for event in events {
-            self.shared.listeners.each(|listener| listener(event));
+            self.shared.listeners.each(|listener| listener(event, now));
         }
+    }
+}
+
+/// A permission that was not given. To hand it on it becomes a [`Rejection`], which needs no breaker.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'b> {
+    breaker: &'b CircuitBreaker,
+    state: State,
+}
+
+impl Refused<'_> {
+    /// The breaker's state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+}
+
+impl From<Refused<'_>> for Rejection {
+    fn from(refused: Refused<'_>) -> Self {
+        refused.breaker.refusal(refused.state)
     }
 }
 
@@ -399,7 +450,7 @@ impl<B: Borrow<CircuitBreaker>> Permit<B> {
         self.used = true;
         let breaker = self.breaker.borrow();
         let now = breaker.now();
-        breaker.record_at(outcome, now.since(self.since), now);
+        breaker.record(outcome, now.0.saturating_sub(self.since.0), now);
     }
 }
 

@@ -52,30 +52,32 @@ pub enum Event<'a> {
 /// The events of one operation; there are never more than five, what was due before not counted.
 #[derive(Debug)]
 pub(crate) struct Events<'a> {
-    list: [Option<Event<'a>>; 5],
+    /// `None` when nobody listens.
+    list: Option<[Option<Event<'a>>; 5]>,
     len: usize,
-    wanted: bool,
 }
 
 impl<'a> Events<'a> {
     /// None yet; none ever when nobody listens.
-    pub(crate) const fn of_interest(wanted: bool) -> Self {
-        Self { list: [const { None }; 5], len: 0, wanted }
+    pub(crate) fn of_interest(wanted: bool) -> Self {
+        Self { list: wanted.then_some([const { None }; 5]), len: 0 }
+    }
+
+    pub(crate) const fn are_wanted(&self) -> bool {
+        self.list.is_some()
     }
 
     pub(crate) fn push(&mut self, event: Event<'a>) {
-        if !self.wanted {
-            return;
-        }
-        debug_assert!(self.len < self.list.len(), "one operation has at most five events");
-        if let Some(slot) = self.list.get_mut(self.len) {
+        let Some(list) = &mut self.list else { return };
+        debug_assert!(self.len < list.len(), "one operation has at most five events");
+        if let Some(slot) = list.get_mut(self.len) {
             *slot = Some(event);
             self.len += 1;
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event<'a>> {
-        self.list.iter().flatten()
+        self.list.iter().flatten().flatten()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

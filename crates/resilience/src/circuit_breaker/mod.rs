@@ -7,7 +7,7 @@ mod layer;
 mod state;
 mod window;
 
-pub use breaker::{CircuitBreaker, Metrics, Permit};
+pub use breaker::{CircuitBreaker, Metrics, Permit, Refused};
 pub use config::{CircuitBreakerConfig, WaitedHalfOpen, WindowType};
 pub use event::Event;
 pub use layer::{CircuitBreakerLayer, CircuitBreakerService};

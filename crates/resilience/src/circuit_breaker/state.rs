@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{CircuitBreakerConfig, WaitedHalfOpen, WindowType};
 use super::event::{Event, Events};
 use super::window::{Recorded, Totals, Window};
-use crate::clock::Nanos;
+use crate::clock::{Nanos, nanos};
 use crate::interval::Interval;
 
 /// The states, spelled as the original spells them.
@@ -98,6 +98,8 @@ pub(crate) struct Machine {
     window: Window,
     /// Calls before the rates of `window` are looked at.
     minimum: u32,
+    /// A call that takes longer, in nanoseconds, is slow.
+    slow_after: u64,
     /// A state was entered since the copies for other threads were made.
     entered: bool,
     /// The refusals so far belong to a state that was left.
@@ -122,6 +124,7 @@ impl Machine {
             state: State::Closed,
             window: Window::Empty,
             minimum: 0,
+            slow_after: nanos(config.slow_call_duration_threshold),
             entered: false,
             forgets: false,
             trials: 0,
@@ -214,44 +217,48 @@ impl Machine {
         }
     }
 
-    /// Takes in how a call ended. It counts in the state that is current now, wherever it began.
+    /// Takes in how a call ended that took so many nanoseconds. It counts in the state that is current now, wherever it began.
     pub(crate) fn record<'a>(
         &mut self,
         outcome: Outcome<'a>,
-        duration: Duration,
+        took: u64,
         now: Nanos,
         random: Random,
         events: &mut Events<'a>,
     ) {
-        let publishes = self.state.publishes_calls();
+        let publishes = events.are_wanted() && self.state.publishes_calls();
         let failed = match outcome {
             Outcome::Ignored(kind) => {
                 self.release();
                 if publishes {
-                    events.push(Event::IgnoredError { duration, kind });
+                    events.push(Event::IgnoredError { duration: Duration::from_nanos(took), kind });
                 }
                 return;
             }
             Outcome::Success => {
                 if publishes {
-                    events.push(Event::Success { duration });
+                    events.push(Event::Success { duration: Duration::from_nanos(took) });
                 }
                 false
             }
             Outcome::Failure(kind) => {
                 if publishes {
-                    events.push(Event::Error { duration, kind });
+                    events.push(Event::Error { duration: Duration::from_nanos(took), kind });
                 }
                 true
             }
         };
-        let slow = duration > self.config.slow_call_duration_threshold;
+        let slow = took > self.slow_after;
         let totals = self.window.record(Recorded { failed, slow }, now);
         self.decide(totals, now, random, events);
     }
 
     fn decide(&mut self, totals: Totals, now: Nanos, random: Random, events: &mut Events<'_>) {
         if totals.calls < self.minimum {
+            return;
+        }
+        // Thresholds are above zero: while all goes well there is nothing to divide.
+        if totals.failed == 0 && totals.slow == 0 && self.state != State::HalfOpen {
             return;
         }
         let failure_rate = totals.failure_rate(self.minimum);
@@ -337,6 +344,7 @@ impl Machine {
         let (kind, size) = (config.sliding_window_type, config.sliding_window_size);
         let same = (self.config.sliding_window_type, self.config.sliding_window_size) == (kind, size);
         (self.config, self.interval) = (config, interval);
+        self.slow_after = nanos(self.config.slow_call_duration_threshold);
         match self.state {
             State::Closed | State::MetricsOnly => {
                 if !same {

@@ -155,23 +155,24 @@ impl CountWindow {
 #[derive(Debug)]
 pub(crate) struct TimeWindow {
     buckets: Box<[Totals]>,
-    /// The newest second; its bucket is `second % size`.
+    /// The newest second ...
     second: u64,
+    /// ... and where its bucket is, `second % size`: most calls need no division to know it.
+    newest: usize,
     totals: Totals,
 }
 
 impl TimeWindow {
     fn new(size: u32, now: Nanos) -> Self {
-        Self {
-            buckets: vec![Totals::default(); size.max(1) as usize].into_boxed_slice(),
-            second: now.seconds(),
-            totals: Totals::default(),
-        }
+        let buckets = vec![Totals::default(); size.max(1) as usize].into_boxed_slice();
+        let newest = place(now.seconds(), &buckets);
+        Self { buckets, second: now.seconds(), newest, totals: Totals::default() }
     }
 
     fn resized(&self, size: u32) -> Self {
         let mut other = Self::new(size, Nanos(0));
         other.second = self.second;
+        other.newest = place(self.second, &other.buckets);
         let kept = other.buckets.len().min(self.buckets.len()) as u64;
         let (from, to) = (self.buckets.len().max(1) as u64, other.buckets.len().max(1) as u64);
         for second in (self.second + 1).saturating_sub(kept)..=self.second {
@@ -186,22 +187,29 @@ impl TimeWindow {
 
     /// The totals at `now`, after what is too old has left.
     fn at(&mut self, now: Nanos) -> Totals {
+        if now.seconds() > self.second {
+            self.move_on(now.seconds());
+        }
+        self.totals
+    }
+
+    #[cold]
+    fn move_on(&mut self, to: u64) {
         let size = self.buckets.len() as u64;
-        let elapsed = now.seconds().saturating_sub(self.second).min(size);
-        for _ in 0..elapsed {
-            self.second += 1;
-            if let Some(bucket) = bucket(&mut self.buckets, self.second) {
+        for second in self.second + 1..=to.min(self.second.saturating_add(size)) {
+            let at = place(second, &self.buckets);
+            if let Some(bucket) = self.buckets.get_mut(at) {
                 self.totals.subtract(std::mem::take(bucket));
             }
         }
-        self.second = self.second.max(now.seconds());
-        self.totals
+        self.second = to;
+        self.newest = place(to, &self.buckets);
     }
 
     fn record(&mut self, outcome: Recorded, now: Nanos) -> Totals {
         self.at(now);
         let outcome = Totals::of(outcome);
-        if let Some(bucket) = bucket(&mut self.buckets, self.second) {
+        if let Some(bucket) = self.buckets.get_mut(self.newest) {
             bucket.add(outcome);
         }
         self.totals.add(outcome);
@@ -209,7 +217,7 @@ impl TimeWindow {
     }
 }
 
-fn bucket(buckets: &mut [Totals], second: u64) -> Option<&mut Totals> {
-    let index = usize::try_from(second % buckets.len().max(1) as u64).ok()?;
-    buckets.get_mut(index)
+/// Where the bucket of a second is.
+fn place(second: u64, buckets: &[Totals]) -> usize {
+    usize::try_from(second % buckets.len().max(1) as u64).unwrap_or_default()
 }

@@ -20,7 +20,7 @@ mod around;
 mod bulkhead;
 #[path = "../../src/circuit_breaker/mod.rs"]
 mod circuit_breaker;
-#[path = "../../src/clock.rs"]
+#[path = "../../src/clock/mod.rs"]
 mod clock;
 #[path = "../../src/duration.rs"]
 mod duration;
@@ -36,6 +36,7 @@ mod rejection;
 mod verdict;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use shuttle::{check_dfs, thread};
@@ -43,6 +44,8 @@ use shuttle::{check_dfs, thread};
 use bulkhead::{Bulkhead, BulkheadConfig};
 use circuit_breaker::{CircuitBreaker, CircuitBreakerConfig, Outcome, State};
 use clock::Nanos;
+use clock::counter::{Counter, Ticks};
+use clock::line::{Line, Present};
 use places::Places;
 
 const NOW: Nanos = Nanos(1_700_000_000_000_000_000);
@@ -186,5 +189,72 @@ fn a_bulkhead_that_shrinks_while_a_call_ends_has_its_new_size() {
             }
         },
         None,
+    );
+}
+
+/// A reader gets a line that somebody wrote, never parts of two.
+#[test]
+fn a_line_is_read_whole_or_not_at_all() {
+    check_dfs(
+        || {
+            let line = |number| Line { ticks: number, nanos: number, rate: number, stretch: number };
+            let present = Arc::new(Present::new());
+            let written = Arc::clone(&present);
+            let other = thread::spawn(move || written.set(line(1)));
+            let read = present.line();
+            assert!(read.is_none_or(|read| read == Line::default() || read == line(1)), "{read:?}");
+            other.join().unwrap();
+            assert_eq!(present.line(), Some(line(1)));
+        },
+        None,
+    );
+}
+
+/// Time that passes with every look at it: the checker decides which thread looks when.
+#[derive(Debug)]
+struct Passing(Arc<AtomicU64>);
+
+impl Ticks for Passing {
+    fn ticks(&self) -> u64 {
+        self.0.fetch_add(70_001, Relaxed) * 2
+    }
+
+    fn rate(&self) -> u64 {
+        1 << 31
+    }
+}
+
+/// What a thread was told is not later than what it tells another.
+#[test]
+fn two_threads_that_renew_the_line_agree_on_the_order_of_times() {
+    shuttle::check_random(
+        || {
+            let passed = Arc::new(AtomicU64::new(1_000));
+            let system = |passed: &AtomicU64| passed.fetch_add(70_001, Relaxed);
+            let counter = Arc::new(Counter::new(Passing(Arc::clone(&passed))));
+            // The rate is known from here on; a line holds for about seven looks.
+            for _ in 0..100 {
+                counter.now(|| system(&passed));
+            }
+            let latest = Arc::new(shuttle::sync::Mutex::new(0));
+            let look = move |counter: &Counter<Passing>, passed: &AtomicU64| {
+                for _ in 0..12 {
+                    let before = *latest.lock().unwrap();
+                    let told = counter.now(|| system(passed));
+                    assert!(told >= before, "{before} and then {told}");
+                    let mut latest = latest.lock().unwrap();
+                    *latest = told.max(*latest);
+                }
+            };
+            let others: Vec<_> = (0..2)
+                .map(|_| {
+                    let (counter, passed, look) = (Arc::clone(&counter), Arc::clone(&passed), look.clone());
+                    thread::spawn(move || look(&counter, &passed))
+                })
+                .collect();
+            look(&counter, &passed);
+            others.into_iter().for_each(|other| other.join().unwrap());
+        },
+        300,
     );
 }

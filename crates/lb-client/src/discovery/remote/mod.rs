@@ -90,6 +90,10 @@ impl Discovery for Remote {
         self.shelf.book.services()
     }
 
+    fn has(&self, service: &str) -> bool {
+        self.shelf.book.has(service)
+    }
+
     fn listing(&self, service: &str) -> Arc<Listing> {
         self.shelf.book.listing(service)
     }
