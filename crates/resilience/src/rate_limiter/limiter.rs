@@ -1,18 +1,19 @@
-//! The limiter that is shared: a balance behind a short lock, its listeners.
+//! The limiter that is shared: who finds a permission in the present period takes it by one exchange; a new period and a wait that is
+//! booked take a short lock.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::config::RateLimiterConfig;
 use super::state::{Balance, Rule};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::listeners::Listeners;
 use crate::rejection::{Invalid, Rejection};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Something that happened in a rate limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,30 @@ type Listener = dyn Fn(&Event) + Send + Sync;
 
 #[derive(Debug)]
 struct Inner {
-    balance: Balance,
+    /// The period of `held`, whole.
+    cycle: u64,
     rule: Rule,
     timeout: u64,
+}
+
+/// Permissions, and the end of the number of the period they are of: who takes one takes it of the period that was looked at, or
+/// not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held(u64);
+
+impl Held {
+    fn new(cycle: u64, permissions: i32) -> Self {
+        Self(cycle << 32 | u64::from(permissions.cast_unsigned()))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is the number")]
+    const fn permissions(self) -> i32 {
+        (self.0 as u32).cast_signed()
+    }
+
+    const fn of_cycle(self) -> u64 {
+        self.0 >> 32
+    }
 }
 
 struct Shared {
@@ -48,6 +70,10 @@ struct Shared {
     config: RateLimiterConfig,
     clock: Clock,
     created: Nanos,
+    /// See [`Held`].
+    held: AtomicU64,
+    /// When the period of `held` is over, or an earlier one: it follows.
+    ends: AtomicU64,
     inner: Mutex<Inner>,
     listeners: Listeners<Listener>,
     waiting: AtomicU32,
@@ -86,13 +112,16 @@ impl RateLimiter {
     fn build(name: &str, config: RateLimiterConfig, clock: Clock, created: Nanos) -> Result<Self, Invalid> {
         config.validate()?;
         let rule = Rule { limit: config.limit_for_period, period: nanos(config.limit_refresh_period) };
+        let first = Balance::new(rule);
         Ok(Self {
             shared: Arc::new(Shared {
                 name: Arc::from(name),
                 clock,
                 created,
+                held: AtomicU64::new(Held::new(first.cycle, first.permissions).0),
+                ends: AtomicU64::new(first.ends),
                 inner: Mutex::new(Inner {
-                    balance: Balance::new(rule),
+                    cycle: first.cycle,
                     rule,
                     timeout: nanos(config.timeout_duration),
                 }),
@@ -121,16 +150,17 @@ impl RateLimiter {
     /// [`Rejection::RequestNotPermitted`], and nothing booked, when the wait would be longer than the time-out.
     pub fn reserve_at(&self, permits: i32, now: Nanos) -> Result<Duration, Rejection> {
         let now = self.since_creation(now);
-        let wait = {
-            let mut inner = self.shared.inner.lock();
-            let mut balance = inner.balance.at(now, inner.rule);
-            let wait = balance.wait(permits, now, inner.rule);
-            let within = wait <= inner.timeout;
-            if within {
-                balance.permissions = balance.permissions.wrapping_sub(permits);
-            }
-            inner.balance = balance;
-            within.then_some(wait)
+        let wait = if self.takes_one_of_now(permits, now) {
+            Some(0)
+        } else {
+            self.change(now, |inner, balance| {
+                let wait = balance.wait(permits, now, inner.rule);
+                let within = wait <= inner.timeout;
+                if within {
+                    balance.permissions = balance.permissions.wrapping_sub(permits);
+                }
+                within.then_some(wait)
+            })
         };
         match wait {
             Some(wait) => {
@@ -187,22 +217,17 @@ impl RateLimiter {
     /// Throws away what is left of this period. A debt is forgiven, as the original does.
     pub fn drain_at(&self, now: Nanos) {
         let now = self.since_creation(now);
-        let before = {
-            let mut inner = self.shared.inner.lock();
-            let before = inner.balance.permissions;
-            let mut balance = inner.balance.at(now, inner.rule);
-            balance.permissions = balance.permissions.wrapping_sub(before);
-            inner.balance = balance;
-            before
-        };
+        let before = self.change_from(now, |_, before, balance| {
+            balance.permissions = balance.permissions.wrapping_sub(before.permissions);
+            before.permissions
+        });
         self.publish(Event::Drained { permits: before.min(0) });
     }
 
     /// Permissions at `now`; below zero when some are booked ahead.
     #[must_use]
     pub fn available_at(&self, now: Nanos) -> i32 {
-        let inner = self.shared.inner.lock();
-        inner.balance.at(self.since_creation(now), inner.rule).permissions
+        self.balance(self.since_creation(now)).0.permissions
     }
 
     /// Permissions now; below zero when some are booked ahead.
@@ -215,15 +240,14 @@ impl RateLimiter {
     #[must_use]
     pub fn wait_for_one_at(&self, now: Nanos) -> Duration {
         let now = self.since_creation(now);
-        let inner = self.shared.inner.lock();
-        Duration::from_nanos(inner.balance.at(now, inner.rule).wait(1, now, inner.rule))
+        let (balance, rule) = self.balance(now);
+        Duration::from_nanos(balance.wait(1, now, rule))
     }
 
     /// The number of the period at `now`, counted from the limiter's creation.
     #[must_use]
     pub fn cycle_at(&self, now: Nanos) -> u64 {
-        let inner = self.shared.inner.lock();
-        inner.balance.at(self.since_creation(now), inner.rule).cycle
+        self.balance(self.since_creation(now)).0.cycle
     }
 
     /// From the next period on there are `limit` permissions; what is there now stays.
@@ -244,6 +268,52 @@ impl RateLimiter {
     /// Calls `listener` with every event from now on, in the thread in which it happens.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.shared.listeners.add(Arc::new(listener));
+    }
+
+    /// Takes the permissions when the present period has them, without a lock.
+    #[inline]
+    fn takes_one_of_now(&self, permits: i32, now: u64) -> bool {
+        // In this order: of a newer `held` with an older end, nothing is taken too early.
+        let held = Held(self.shared.held.load(Ordering::Acquire));
+        if now >= self.shared.ends.load(Ordering::Acquire) || held.permissions() < permits {
+            return false;
+        }
+        let left = Held::new(held.of_cycle(), held.permissions().wrapping_sub(permits));
+        self.shared.held.compare_exchange(held.0, left.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The balance at `now`, and the rule for it.
+    fn balance(&self, now: u64) -> (Balance, Rule) {
+        let inner = self.shared.inner.lock();
+        (self.read(&inner).at(now, inner.rule), inner.rule)
+    }
+
+    fn read(&self, inner: &Inner) -> Balance {
+        let held = Held(self.shared.held.load(Ordering::Acquire));
+        let ends = self.shared.ends.load(Ordering::Acquire);
+        Balance { cycle: inner.cycle, ends, permissions: held.permissions() }
+    }
+
+    fn change<R>(&self, now: u64, change: impl Fn(&Inner, &mut Balance) -> R) -> R {
+        self.change_from(now, |inner, _, balance| change(inner, balance))
+    }
+
+    /// Changes the balance at `now`; `change` also sees what it was before the time since was added, and may be asked again.
+    fn change_from<R>(&self, now: u64, change: impl Fn(&Inner, Balance, &mut Balance) -> R) -> R {
+        let mut inner = self.shared.inner.lock();
+        loop {
+            let before = self.read(&inner);
+            let mut balance = before.at(now, inner.rule);
+            let result = change(&inner, before, &mut balance);
+            let old = Held::new(before.cycle, before.permissions).0;
+            let new = Held::new(balance.cycle, balance.permissions).0;
+            // Somebody may have taken a permission in between without the lock.
+            if self.shared.held.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                inner.cycle = balance.cycle;
+                self.shared.ends.store(balance.ends, Ordering::Release);
+                return result;
+            }
+        }
     }
 
     fn since_creation(&self, now: Nanos) -> u64 {

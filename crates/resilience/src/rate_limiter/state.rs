@@ -5,7 +5,7 @@
 pub(crate) struct Balance {
     pub(crate) cycle: u64,
     /// When the cycle is over: most calls need no division to know that it is not.
-    ends: u64,
+    pub(crate) ends: u64,
     pub(crate) permissions: i32,
 }
 

@@ -30,6 +30,8 @@ mod interval;
 mod listeners;
 #[path = "../../src/places.rs"]
 mod places;
+#[path = "../../src/rate_limiter/mod.rs"]
+mod rate_limiter;
 #[path = "../../src/rejection.rs"]
 mod rejection;
 #[path = "../../src/verdict.rs"]
@@ -47,6 +49,7 @@ use clock::Nanos;
 use clock::counter::{Counter, Ticks};
 use clock::line::{Line, Present};
 use places::Places;
+use rate_limiter::{RateLimiter, RateLimiterConfig};
 
 const NOW: Nanos = Nanos(1_700_000_000_000_000_000);
 
@@ -131,6 +134,53 @@ fn the_copy_of_the_state_is_the_state() {
             other.join().unwrap();
             let open = breaker.state_at(NOW) == State::ForcedOpen;
             assert_eq!(breaker.acquire_at(NOW).is_err(), open);
+        },
+        None,
+    );
+}
+
+/// So many permissions a period of a second, and nobody waits.
+fn limiter(limit_for_period: i32) -> RateLimiter {
+    let config = RateLimiterConfig {
+        limit_for_period,
+        limit_refresh_period: Duration::from_secs(1),
+        timeout_duration: Duration::ZERO,
+        ..RateLimiterConfig::default()
+    };
+    RateLimiter::created_at("l", config, NOW).unwrap()
+}
+
+#[test]
+fn a_permission_is_given_once_while_a_period_begins() {
+    check_dfs(
+        || {
+            let limiter = limiter(1);
+            limiter.reserve_at(1, NOW).unwrap();
+            let next = NOW.plus(Duration::from_secs(1));
+            let rival = limiter.clone();
+            let other = thread::spawn(move || rival.reserve_at(1, next).is_ok());
+            let own = limiter.reserve_at(1, next).is_ok();
+            assert!(own ^ other.join().unwrap(), "one permission, one caller");
+            assert_eq!((limiter.available_at(next), limiter.cycle_at(next)), (0, 1));
+        },
+        None,
+    );
+}
+
+/// One caller still has the time of the period before; its permission is of that one or of the new one, but it is counted.
+#[test]
+fn no_permission_is_lost_or_made_between_two_periods() {
+    check_dfs(
+        || {
+            let limiter = limiter(3);
+            let next = NOW.plus(Duration::from_secs(1));
+            let late = limiter.clone();
+            let other = thread::spawn(move || late.reserve_at(1, NOW).unwrap());
+            limiter.reserve_at(2, next).unwrap();
+            other.join().unwrap();
+            let left = limiter.available_at(next);
+            assert!(left == 0 || left == 1, "{left}");
+            assert_eq!(limiter.reserve_at(1, next).is_ok(), left == 1);
         },
         None,
     );
