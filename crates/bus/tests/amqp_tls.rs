@@ -15,7 +15,7 @@ use wellspring_bus::Options;
 use wellspring_bus::transport::{Remote, State, Transport, amqp};
 use wellspring_properties::{Environment, PropertySource};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A server that knows TLS and tells the first bytes that it is sent.
 async fn server(names: &[&str]) -> (u16, String, mpsc::UnboundedReceiver<Vec<u8>>) {

@@ -34,7 +34,7 @@ fn counting(exchange: &Exchange, options: Options) -> (Bus, Arc<AtomicUsize>) {
 }
 
 async fn next(tap: &mut Cursor) -> Event {
-    match tokio::time::timeout(Duration::from_secs(10), tap.next()).await.expect("a message in time") {
+    match tokio::time::timeout(Duration::from_secs(90), tap.next()).await.expect("a message in time") {
         Next::Message(body, _) => Event::read(&body).unwrap(),
         other @ (Next::Gap | Next::Closed) => panic!("{other:?}"),
     }
@@ -239,7 +239,7 @@ async fn the_ack_log_of_the_sender_says_who_and_when() {
     let (a, _b) = (join(&exchange, A), join(&exchange, B));
     a.expect(|| vec!["CART:9000".to_owned()]);
     let event = a.publish("", Payload::Refresh).await.unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     loop {
         let answers = a.ack_log(|log| log.entry(&event.id).unwrap().answers(&a.registry()));
         if answers.acknowledged.len() == 2 {

@@ -487,10 +487,10 @@ async fn a_watcher_hears_of_a_new_commit() {
         }
         heard.borrow().contains(what)
     };
-    poll::until("the version of now", std::time::Duration::from_secs(5), || {
+    poll::until("the version of now", std::time::Duration::from_secs(90), || {
         hears(&format!("event: version\ndata: {first}\n"))
     });
     let next = repository.put("application.yml", "a: 2\n").unwrap();
     server.send(Request::new("POST", "/monitor").json(&serde_json::json!({"path": "x.yml"}))).await;
-    poll::until("the new version", std::time::Duration::from_secs(5), || hears(&format!("data: {next}\n")));
+    poll::until("the new version", std::time::Duration::from_secs(90), || hears(&format!("data: {next}\n")));
 }

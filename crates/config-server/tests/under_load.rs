@@ -97,7 +97,9 @@ async fn long_made_up_names_leave_nothing_in_memory() {
     asked(requests / 5, requests).await;
     let after = resident_kib(std::process::id()).unwrap();
     println!("{requests} made-up names: resident {before} KiB after a fifth of them, {after} KiB after all");
-    assert!(after < before + 8 * 1024, "{before} KiB grew to {after} KiB");
+    // The other tests of this program are in the same process.
+    let most = if long::wanted() { 8 } else { 64 };
+    assert!(after < before + most * 1024, "{before} KiB grew to {after} KiB");
     assert!(series().await <= series_before + 8, "metrics do not grow with names");
 }
 

@@ -392,7 +392,7 @@ async fn credentials_protect_everything_but_health() {
 async fn a_shutdown_is_asked_for_only_when_allowed() {
     let running = started(everything().with("management.endpoint.shutdown.access", "unrestricted")).await;
     assert_eq!(Request::new("POST", "/actuator/shutdown").send(port(&running)).unwrap().status, 200);
-    tokio::time::timeout(std::time::Duration::from_secs(5), running.wait()).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(60), running.wait()).await.unwrap();
     running.stop().await;
 }
 
@@ -418,10 +418,7 @@ async fn what_happens_to_calls_is_told_by_the_events_of_their_patterns() {
         .with("resilience4j.ratelimiter.instances.told.subscribe-for-events", true)
         .with("resilience4j.ratelimiter.instances.silent.limit-for-period", 5)
         .with("resilience4j.timelimiter.instances.late.timeout-duration", "50ms");
-    let slow = axum::Router::new().route(
-        "/slow",
-        axum::routing::get(|| async { tokio::time::sleep(std::time::Duration::from_millis(300)).await }),
-    );
+    let slow = axum::Router::new().route("/slow", axum::routing::get(std::future::pending::<()>));
     let mut made = None;
     let hand = std::sync::Arc::new(parking_lot::Mutex::new(None));
     let given = std::sync::Arc::clone(&hand);

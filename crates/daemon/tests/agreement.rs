@@ -89,7 +89,7 @@ impl Server {
         self.seen.lock().clear();
         let mut stream = TcpStream::connect(self.running.local_addr()).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         // A server that has hung up already has seen enough.
         if pieces.iter().all(|piece| stream.write_all(piece).is_ok()) {
             stream.shutdown(Shutdown::Write).ok();

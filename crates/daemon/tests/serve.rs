@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,7 +13,7 @@ use wellspring_daemon::{App, Options, Running};
 use wellspring_test_support::http1::{self, Request};
 use wellspring_test_support::poll;
 
-fn router() -> Router {
+fn router(begun: &Begun) -> Router {
     Router::new()
         .route(
             "/hello/{name}",
@@ -21,15 +23,41 @@ fn router() -> Router {
         .route("/empty", get(|| async { http::StatusCode::NOT_FOUND }))
         .route(
             "/slow",
-            get(|| async {
+            get(|axum::Extension(begun): axum::Extension<Begun>| async move {
+                begun.0.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 "slow"
             }),
         )
+        .route(
+            "/endless",
+            get(|axum::Extension(begun): axum::Extension<Begun>| async move {
+                begun.0.fetch_add(1, Ordering::Relaxed);
+                std::future::pending::<&str>().await
+            }),
+        )
+        .layer(axum::Extension(begun.clone()))
 }
 
+/// How many calls of the slow handlers have begun.
+#[derive(Debug, Clone, Default)]
+struct Begun(Arc<AtomicUsize>);
+
+impl Begun {
+    fn wait_for(&self, count: usize) {
+        poll::until("the handlers run", SOON, || self.0.load(Ordering::Relaxed) >= count);
+    }
+}
+
+const SOON: Duration = Duration::from_secs(60);
+
 async fn started(options: Options) -> Running {
-    App::new("orders").build(|_| async { Ok(router()) }).start(options).await.unwrap()
+    counting(options, &Begun::default()).await
+}
+
+async fn counting(options: Options, begun: &Begun) -> Running {
+    let router = router(begun);
+    App::new("orders").build(|_| async { Ok(router) }).start(options).await.unwrap()
 }
 
 fn port(running: &Running) -> u16 {
@@ -141,7 +169,7 @@ async fn a_connection_that_never_completes_its_head_is_closed() {
     for start in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\nHost:"] {
         let running = started(Options::local().with("server.tomcat.connection-timeout", "200ms")).await;
         let mut stream = TcpStream::connect(running.local_addr()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
         stream.write_all(start.as_bytes()).unwrap();
         let mut answer = Vec::new();
         let ended = stream.read_to_end(&mut answer);
@@ -153,7 +181,8 @@ async fn a_connection_that_never_completes_its_head_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_loses_no_request_in_flight_and_closes_idle_connections() {
-    let running = started(Options::local()).await;
+    let calls = Begun::default();
+    let running = counting(Options::local(), &calls).await;
     let address = running.local_addr();
     let mut idle = TcpStream::connect(address).unwrap();
     idle.write_all(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -161,11 +190,11 @@ async fn a_drain_loses_no_request_in_flight_and_closes_idle_connections() {
     for stream in &mut busy {
         stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     }
-    // All of them have been accepted once the idle one has its answer and the slow handler runs.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let begun = tokio::time::Instant::now();
-    running.stop().await;
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    calls.wait_for(10);
+    let mut first = [0];
+    idle.read_exact(&mut first).unwrap();
+    // As long as the calls take, and not as long as an idle connection may stay.
+    tokio::time::timeout(SOON, running.stop()).await.expect("a stop that ends");
     for mut stream in busy {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -173,19 +202,21 @@ async fn a_drain_loses_no_request_in_flight_and_closes_idle_connections() {
     }
     let mut answer = String::new();
     idle.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with('x'), "{answer}");
+    assert!(first == *b"H" && answer.ends_with('x'), "{answer}");
     assert!(TcpStream::connect(address).is_err(), "still accepting");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_immediate_stop_does_not_wait() {
-    let running = started(Options::local().with("server.shutdown", "immediate")).await;
+    let calls = Begun::default();
+    let immediate = Options::local()
+        .with("server.shutdown", "immediate")
+        .with("spring.lifecycle.timeout-per-shutdown-phase", "1h");
+    let running = counting(immediate, &calls).await;
     let mut stream = TcpStream::connect(running.local_addr()).unwrap();
-    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let begun = tokio::time::Instant::now();
-    running.stop().await;
-    assert!(begun.elapsed() < Duration::from_millis(200));
+    stream.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    calls.wait_for(1);
+    tokio::time::timeout(SOON, running.stop()).await.expect("nobody waits for what never ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,10 +239,9 @@ async fn open_connections_are_measured_and_those_that_never_ask_are_counted() {
         reply.unwrap().json()["measurements"][0]["value"].as_f64().unwrap()
     };
     let silent: Vec<_> = (0..3).map(|_| TcpStream::connect(running.local_addr()).unwrap()).collect();
-    let soon = Duration::from_secs(10);
-    poll::until("three connections and the one that asks", soon, || measured("connections") >= 4.0);
-    poll::until("silence ends them", soon, || measured("connections.refused") >= 3.0);
+    poll::until("three connections and the one that asks", SOON, || measured("connections") >= 4.0);
+    poll::until("silence ends them", SOON, || measured("connections.refused") >= 3.0);
     drop(silent);
-    poll::until("one is left, which asks", soon, || measured("connections") <= 1.0);
+    poll::until("one is left, which asks", SOON, || measured("connections") <= 1.0);
     running.stop().await;
 }

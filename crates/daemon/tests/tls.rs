@@ -68,7 +68,7 @@ async fn both_http_versions_are_served_and_a_new_certificate_is_picked_up() {
     }
     let second = made();
     write(folder.path(), &second);
-    poll::until_some("the new certificate", Duration::from_secs(10), async || {
+    poll::until_some("the new certificate", Duration::from_secs(90), async || {
         client(&second, false).get(&url).send().await.ok()
     })
     .await;

@@ -71,7 +71,7 @@ async fn a_sampled_request_is_reported_with_its_route_and_continues_the_trace() 
     let running = started(Options::local().with("management.zipkin.tracing.endpoint", url)).await;
     let sent = call(&running, &format!("00-{TRACE}-{CALLER}-01"));
     assert!(sent.starts_with(&format!("00-{TRACE}-")) && sent.ends_with("-01"), "{sent}");
-    let spans = reports.recv_timeout(Duration::from_secs(10)).unwrap();
+    let spans = reports.recv_timeout(Duration::from_secs(90)).unwrap();
     let span = &spans[0];
     assert_eq!(span["name"], "http get /call/{id}");
     assert_eq!((span["kind"].as_str(), span["parentId"].as_str()), (Some("SERVER"), Some(CALLER)));

@@ -161,20 +161,20 @@ async fn instances_that_are_not_healthy_are_not_chosen() {
     ill.answers("GET /actuator/health", 503, "{}");
     let settings = [
         ("spring.cloud.loadbalancer.configurations", "health-check"),
-        ("spring.cloud.loadbalancer.health-check.interval", "50ms"),
+        ("spring.cloud.loadbalancer.health-check.interval", "1s"),
     ];
     let client = client(&[ill.url(), well.url()], &settings);
     let balancer = client.balancer("orders");
     let request = wellspring_lb_client::pick::Request::default();
     let alive = async || (balancer.candidates(&request).len() == 1).then_some(());
-    wellspring_test_support::poll::until_some("one left", Duration::from_secs(5), alive).await;
+    wellspring_test_support::poll::until_some("one left", Duration::from_secs(90), alive).await;
     for _ in 0..4 {
         client.get("lb://orders/x").send().await.unwrap();
     }
     assert_eq!((well.count("GET /x"), ill.count("GET /x")), (4, 0));
     ill.answers("GET /actuator/health", 200, "{}");
     let back = async || (balancer.candidates(&request).len() == 2).then_some(());
-    wellspring_test_support::poll::until_some("both back", Duration::from_secs(5), back).await;
+    wellspring_test_support::poll::until_some("both back", Duration::from_secs(90), back).await;
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_breaker_named_like_the_service_opens_and_says_so() {
     fake.answers("GET /", 500, "");
     let settings = [
         ("resilience4j.circuitbreaker.instances.orders.sliding-window-size", "4"),
-        ("resilience4j.circuitbreaker.instances.orders.wait-duration-in-open-state", "50ms"),
+        ("resilience4j.circuitbreaker.instances.orders.wait-duration-in-open-state", "2s"),
         ("resilience4j.circuitbreaker.instances.orders.permitted-number-of-calls-in-half-open-state", "1"),
     ];
     let client = client(&[fake.url()], &settings);
@@ -194,8 +194,10 @@ async fn a_breaker_named_like_the_service_opens_and_says_so() {
     assert_eq!(refused.to_string(), "CircuitBreaker 'orders' is OPEN and does not permit further calls");
     assert_eq!(fake.asked().len(), 4);
     fake.answers("GET /", 200, "");
-    tokio::time::sleep(Duration::from_millis(80)).await;
-    assert_eq!(client.get("lb://orders/").send().await.unwrap().status(), 200);
+    let closed = async || {
+        client.get("lb://orders/").send().await.is_ok_and(|answer| answer.status() == 200).then_some(())
+    };
+    wellspring_test_support::poll::until_some("a call is tried", Duration::from_secs(90), closed).await;
     assert_eq!(client.guard("orders").breaker.as_ref().unwrap().state().to_string(), "CLOSED");
 }
 

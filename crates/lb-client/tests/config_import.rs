@@ -103,7 +103,7 @@ async fn an_optional_import_starts_without_the_server() {
 #[tokio::test]
 async fn fail_fast_waits_for_a_server_that_comes_late() {
     let port = wellspring_test_support::port::free();
-    let location = format!("http://127.0.0.1:{port}?fail-fast=true&initial-interval=50&max-attempts=40");
+    let location = format!("http://127.0.0.1:{port}?fail-fast=true&initial-interval=50&max-attempts=400");
     let (sources, _fake) =
         tokio::join!(async { import(&Importer::new(), &location, false, &[], &["default"]).await }, async {
             let fake = Fake::start_on(&format!("127.0.0.1:{port}")).await;
@@ -153,7 +153,7 @@ async fn a_server_that_pushes_makes_us_refresh() {
     });
     let stop = tokio_util::sync::CancellationToken::new();
     Refresher::new(env, reload).watch(stop.clone()).unwrap();
-    let limit = std::time::Duration::from_secs(10);
+    let limit = std::time::Duration::from_secs(90);
     until_some("the stream", limit, async || (fake.count("GET /orders/default") == 1).then_some(())).await;
     events.send(("version".to_owned(), "abc".to_owned())).unwrap();
     until_some("a refresh", limit, async || (refreshes.load(Ordering::Relaxed) == 1).then_some(())).await;

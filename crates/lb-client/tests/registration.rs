@@ -11,7 +11,7 @@ use wellspring_lb_client::{Client, Own, Status};
 use wellspring_telemetry::Meters;
 use wellspring_test_support::poll::until_some;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(90);
 
 async fn client(url: &str, more: &[(&str, &str)]) -> (Client, Own) {
     let mut pairs = vec![

@@ -3,12 +3,14 @@
 
 mod started;
 
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use started::{Started, instance};
-use wellspring_test_support::{port, tools};
+use tokio::time::Instant;
+use wellspring_test_support::{long, port, tools};
 
 async fn registry(port: u16) -> Started {
     Started::with(&[
@@ -23,7 +25,7 @@ async fn registry(port: u16) -> Started {
 /// What `dig` prints for `words`.
 async fn dig(port: u16, words: &[&str]) -> String {
     let output = tokio::process::Command::new("dig")
-        .args(["@127.0.0.1", "-p", &port.to_string(), "+time=5", "+tries=1"])
+        .args(["@127.0.0.1", "-p", &port.to_string(), "+time=30", "+tries=1"])
         .args(words)
         .output()
         .await
@@ -121,19 +123,30 @@ async fn behind_a_resolver_what_is_drained_is_gone_when_its_answers_are_too_old(
     }
     let mut dnsmasq = resolver(kept, own);
     let name = ["+short", "orders.service.svc.example.org", "A"];
-    node.until("the resolver", async || lines(&dig(kept, &name).await) == ["10.0.0.1", "10.0.0.2"]).await;
+    let told = Cell::new(Instant::now());
+    node.until("the resolver", async || {
+        told.set(Instant::now());
+        lines(&dig(kept, &name).await) == ["10.0.0.1", "10.0.0.2"]
+    })
+    .await;
     let ports = dig(kept, &["+short", "_orders._tcp.service.svc.example.org", "SRV"]).await;
     assert_eq!(lines(&ports).len(), 2, "{ports}");
 
     node.put("apps/ORDERS/o1/status?value=OUT_OF_SERVICE").send().await.unwrap();
-    let drained = tokio::time::Instant::now();
-    assert_eq!(lines(&dig(kept, &name).await).len(), 2, "the resolver keeps what it was told");
+    let drained = Instant::now();
+    let kept_so_far = dig(kept, &name).await;
+    // Unless the machine was so slow that the answer is too old already.
+    let is_young = told.get().elapsed() < TTL - Duration::from_secs(1);
+    assert!(
+        !is_young || lines(&kept_so_far).len() == 2,
+        "the resolver keeps what it was told: {kept_so_far}"
+    );
     node.until("the drained instance is gone", async || dig(kept, &name).await == "10.0.0.2\n").await;
     let took = drained.elapsed();
     dnsmasq.kill().unwrap();
     dnsmasq.wait().unwrap();
     // The resolver counts in whole seconds.
-    assert!(took < TTL + Duration::from_millis(1500), "gone only after {took:?}");
+    assert!(!long::wanted() || took < TTL + Duration::from_millis(1500), "gone only after {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +156,7 @@ async fn nonsense_on_either_socket_harms_nobody() {
     node.register(instance("A", "a1")).await;
     tokio::task::spawn_blocking(move || {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        udp.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        udp.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         for nonsense in [&b""[..], b"x", &[0xff; 12], &[0xff; 1400], &[0; 600]] {
             udp.send_to(nonsense, ("127.0.0.1", port)).unwrap();
         }

@@ -83,7 +83,7 @@ async fn newcomer(peer: &str, retries: Option<u32>, wait: u32, open_count: u32) 
         ("eureka.client.service-url.defaultZone", &peer),
         ("eureka.client.register-with-eureka", &false),
         ("eureka.server.registry-sync-retry-wait-ms", &wait),
-        ("eureka.server.wait-time-in-ms-when-sync-empty", &700),
+        ("eureka.server.wait-time-in-ms-when-sync-empty", &3000),
         ("eureka.instance.registry.default-open-for-traffic-count", &open_count),
         ("eureka.instance.hostname", &"elsewhere"),
         ("wellspring.registry.comparison-interval", &NEVER),
@@ -117,7 +117,7 @@ async fn an_empty_peer_is_asked_again_until_it_knows_something() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_its_attempts_a_node_opens_with_what_it_expects() {
     let peer = Original::start(None).await;
-    let node = newcomer(&peer.url(), Some(4), 200, 0).await;
+    let node = newcomer(&peer.url(), Some(4), 600, 0).await;
     assert_eq!(node.status("apps").await, 200, "the empty registry answers meanwhile");
     // Expecting nobody, its lists are closed from then on, and for a while only.
     node.eventually_status("apps", 403).await;

@@ -231,7 +231,7 @@ async fn an_instance_in_an_answer_is_taken_over_with_its_override() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_is_busy_or_late_is_told_again_after_a_second() {
     for (answer, timeout) in
-        [(Answer::Of(503, String::new()), PATIENT), (Answer::Late(Duration::from_secs(5)), 200)]
+        [(Answer::Of(503, String::new()), PATIENT), (Answer::Late(Duration::from_secs(5)), 1000)]
     {
         let peer = Peer::start().await;
         let node = registry(&peer, timeout).await;

@@ -89,7 +89,8 @@ async fn beyond_the_rate_fetches_are_503() {
     ])
     .await;
     assert_eq!(node.status("apps").await, 200);
-    assert_eq!(node.status("apps").await, 503);
+    // One a second: two in the same one, sooner or later on a slow machine.
+    node.eventually_status("apps", 503).await;
     let stock = node.get("apps").header("DiscoveryIdentity-Name", "DefaultClient").send().await.unwrap();
     assert_eq!(stock.status(), 200);
     assert_eq!(node.put("apps/FOO/i1").send().await.unwrap().status(), 404);

@@ -3,20 +3,16 @@
 
 mod started;
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use started::{Started, instance};
 use tokio::time::Instant;
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use wellspring_test_support::{long, port};
 
 /// Two nodes that have each other's URL.
 async fn pair() -> (Started, Started) {
-    let (a, b) = (free_port(), free_port());
+    let (a, b) = (port::free(), port::free());
     let urls = format!("http://127.0.0.1:{a}/eureka/,http://127.0.0.1:{b}/eureka/");
     let node = |port: u16| {
         let (urls, mine) = (urls.clone(), format!("http://127.0.0.1:{port}/eureka/"));
@@ -118,17 +114,14 @@ async fn a_change_is_known_to_the_peer_within_a_moment() {
     let begun = Instant::now();
     a.register(instance("FOO", "i1")).await;
     b.eventually("apps/FOO/i1", "status", "UP").await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(400),
-        "took {:?}: not a half-second batch",
-        begun.elapsed()
-    );
+    let took = begun.elapsed();
+    assert!(!long::wanted() || took < Duration::from_millis(400), "took {took:?}: not a half-second batch");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_peer_delays_nobody_and_is_told_when_it_comes_back() {
-    let port = free_port();
-    let url = format!("http://127.0.0.1:{port}/eureka/");
+    let free = port::free();
+    let url = format!("http://127.0.0.1:{free}/eureka/");
     let a = Started::with(&[
         ("eureka.client.service-url.defaultZone", &url),
         ("eureka.client.register-with-eureka", &false),
@@ -138,9 +131,9 @@ async fn a_dead_peer_delays_nobody_and_is_told_when_it_comes_back() {
     .await;
     let begun = Instant::now();
     a.register(instance("FOO", "i1")).await;
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(!long::wanted() || begun.elapsed() < Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(700)).await; // at least one attempt has failed
-    let b = Started::with(&[("server.port", &port)]).await;
+    let b = Started::with(&[("server.port", &free)]).await;
     b.eventually("apps/FOO/i1", "status", "UP").await;
 }
 

@@ -46,7 +46,7 @@ impl Stream {
                 self.text = rest.to_owned();
                 return event;
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(10), self.response.chunk()).await;
+            let chunk = tokio::time::timeout(Duration::from_secs(90), self.response.chunk()).await;
             self.text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
         }
     }
@@ -106,7 +106,7 @@ async fn streams_end_when_the_registry_stops() {
     let mut stream = Stream::open(&node, None).await;
     stream.next().await;
     let Started { running, .. } = node;
-    tokio::time::timeout(Duration::from_secs(10), running.stop())
+    tokio::time::timeout(Duration::from_secs(90), running.stop())
         .await
         .expect("stops without waiting for streams");
     while let Ok(Some(_)) = stream.response.chunk().await {}

@@ -13,6 +13,8 @@ use wellspring_telemetry::traces::{Exporter, Propagation, Targets, Tracer};
 use wellspring_telemetry::{Meters, Reading};
 use wellspring_test_support::poll;
 
+const SOON: Duration = Duration::from_secs(90);
+
 fn http() -> reqwest::Client {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -122,10 +124,21 @@ async fn zipkin_gets_json_with_names_parents_and_the_service() {
     let sink = Sink::start();
     let traced = traced(Targets { zipkin: Some(sink.url("/api/v2/spans")), ..Targets::default() });
     serve(&traced.tracer);
-    let report = poll::until_some("a report", Duration::from_secs(10), async || sink.requests().pop()).await;
-    assert_eq!(report.header("content-type"), Some("application/json"));
-    assert_eq!(report.header("b3"), Some("0"));
-    let spans: serde_json::Value = serde_json::from_slice(&report.body).unwrap();
+    // Both may come in one report, or each in its own.
+    let mut spans = Vec::new();
+    let reports = poll::until_some("reports of both spans", SOON, async || {
+        let reports = sink.requests();
+        spans = reports
+            .iter()
+            .flat_map(|report| serde_json::from_slice::<Vec<serde_json::Value>>(&report.body).unwrap())
+            .collect();
+        (spans.len() >= 2).then_some(reports)
+    })
+    .await;
+    for report in reports {
+        assert_eq!(report.header("content-type"), Some("application/json"));
+        assert_eq!(report.header("b3"), Some("0"));
+    }
     let (client, server) = (&spans[0], &spans[1]);
     assert_eq!(client["traceId"], "6b0140802fa557c5974c604b1a390686");
     assert_eq!(client["kind"], "CLIENT");
@@ -173,15 +186,24 @@ async fn otlp_gets_protobuf_with_the_service_and_span_names() {
         ..Targets::default()
     });
     serve(&traced.tracer);
-    let report = poll::until_some("a report", Duration::from_secs(10), async || sink.requests().pop()).await;
-    assert_eq!(report.header("content-type"), Some("application/x-protobuf"));
-    assert_eq!(report.header("x-key"), Some("secret"));
-    let holds = |text: &str| report.body.windows(text.len()).any(|window| window == text.as_bytes());
-    for text in ["service.name", "orders", "http get /call/{id}", "/leaf/{id}"] {
-        assert!(holds(text), "{text} is missing");
-    }
+    let holds = |body: &[u8], text: &str| body.windows(text.len()).any(|window| window == text.as_bytes());
+    // Both spans may come in one report, or each in its own.
+    let mut body = Vec::new();
+    let reports = poll::until_some("reports of both spans", SOON, async || {
+        let reports = sink.requests();
+        body = reports.iter().flat_map(|report| report.body.clone()).collect();
+        (holds(&body, "http get /call/{id}") && holds(&body, "/leaf/{id}")).then_some(reports)
+    })
+    .await;
     let trace = 0x6b01_4080_2fa5_57c5_974c_604b_1a39_0686_u128.to_be_bytes();
-    assert!(report.body.windows(16).any(|window| window == trace));
+    for report in reports {
+        assert_eq!(report.header("content-type"), Some("application/x-protobuf"));
+        assert_eq!(report.header("x-key"), Some("secret"));
+        for text in ["service.name", "orders"] {
+            assert!(holds(&report.body, text), "{text} is missing");
+        }
+        assert!(report.body.windows(16).any(|window| window == trace));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,7 @@ impl Redis {
     fn await_ready(&self) {
         // It accepts connections before it has read its data, and refuses questions until then.
         poll::until("Redis answers", Duration::from_secs(60), || {
-            http1::exchange_all(self.port, b"PING\r\n").is_ok_and(|said| said == b"+PONG\r\n")
+            http1::probe_all(self.port, b"PING\r\n").is_ok_and(|said| said == b"+PONG\r\n")
         });
     }
 
@@ -172,7 +172,10 @@ impl Rabbit {
         let path = format!("/api/health/checks/port-listener/{}", ports.amqp);
         let ready = poll::within(Duration::from_secs(300), || {
             assert!(self.guard.ended().is_none(), "RabbitMQ ended while starting: {}", self.log());
-            management("GET", &path).send(ports.management).is_ok_and(|reply| reply.status == 200)
+            management("GET", &path)
+                .patience(Duration::from_secs(10))
+                .send(ports.management)
+                .is_ok_and(|reply| reply.status == 200)
         });
         assert!(ready, "RabbitMQ does not answer: {}", self.log());
     }

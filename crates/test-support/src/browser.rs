@@ -31,6 +31,8 @@ const FLAGS: [&str; 12] = [
 
 /// For what a browser does at once on a machine that is not busy.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For an answer of the driver: a start of Chromium is one.
+const HANGS: Duration = Duration::from_secs(180);
 /// For a script, such as a look at a whole page; in milliseconds.
 const SCRIPT: u32 = 110_000;
 
@@ -67,7 +69,11 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": FLAGS},
         }}});
-        let answer = Request::new("POST", "/session").json(&wanted).send(port).expect("chromedriver answers");
+        let answer = Request::new("POST", "/session")
+            .json(&wanted)
+            .patience(HANGS)
+            .send(port)
+            .expect("chromedriver answers");
         let session = answer.json()["value"]["sessionId"].as_str().map(str::to_owned);
         let session = session.unwrap_or_else(|| panic!("no session: {}", answer.text()));
         Self { session, port, _driver: driver, _folder: folder }
@@ -84,6 +90,7 @@ impl Browser {
     fn attempt(&self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
         let request = Request::new(method, &format!("/session/{}{path}", self.session));
         let request = if method == "GET" { request } else { request.json(body) };
+        let request = request.patience(HANGS);
         let answer = request.send(self.port).expect("chromedriver answers");
         let value = answer.json()["value"].take();
         if answer.status == 200 { Ok(value) } else { Err(value) }

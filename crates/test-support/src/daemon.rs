@@ -146,7 +146,7 @@ impl Launch {
         let deadline = daemon.spawned + patience;
         let mut ill_since = None;
         while Instant::now() < deadline && daemon.guard.ended().is_none() {
-            let status = http1::get(daemon.port, &health).map_or(0, |reply| reply.status);
+            let status = http1::probe(daemon.port, &health).map_or(0, |reply| reply.status);
             if status == 503 && ill_since.is_none() {
                 ill_since = Some(Instant::now());
             }

@@ -149,13 +149,13 @@ impl Server {
     }
 
     fn is_ready(&self) -> bool {
-        let ok = |path| http1::get(self.port(), path).is_ok_and(|reply| reply.status == 200);
+        let ok = |path| http1::probe(self.port(), path).is_ok_and(|reply| reply.status == 200);
         match self.kind {
             Kind::Etcd => ok("/health"),
             Kind::Consul => {
-                http1::get(self.port(), "/v1/status/leader").is_ok_and(|reply| reply.text().contains("127"))
+                http1::probe(self.port(), "/v1/status/leader").is_ok_and(|reply| reply.text().contains("127"))
             }
-            Kind::ZooKeeper => http1::exchange_all(self.port(), b"ruok").is_ok_and(|said| said == b"imok"),
+            Kind::ZooKeeper => http1::probe_all(self.port(), b"ruok").is_ok_and(|said| said == b"imok"),
             // Speaks TLS only: the caller looks for its objects. Its certificate is there before it listens.
             Kind::Kubernetes => {
                 self.authority().is_file() && std::net::TcpStream::connect(("127.0.0.1", self.port())).is_ok()

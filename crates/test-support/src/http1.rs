@@ -6,8 +6,10 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Only ever reached by what hangs: on a busy machine a start of Chromium or of a JVM's first answer takes its time.
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// Only ever reached by what hangs.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// A server that starts may take a connection and never answer on it: it is asked again soon.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// Sent as written: neither path nor headers are checked.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// Read the answer although the server stopped taking the body.
     pub tolerate_early_answer: bool,
+    /// How long it may hang, where a minute is wrong.
+    pub patience: Option<Duration>,
 }
 
 impl Request {
@@ -43,6 +47,12 @@ impl Request {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
+    #[must_use]
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.patience = Some(limit);
+        self
+    }
+
     /// Sends to a port of 127.0.0.1.
     pub fn send(&self, port: u16) -> io::Result<Reply> {
         let named = |wanted: &str| self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -65,7 +75,7 @@ impl Request {
         }
         bytes.extend_from_slice(b"\r\n");
 
-        let mut stream = connect(port)?;
+        let mut stream = connect(port, self.patience.unwrap_or(TIMEOUT))?;
         let body = self.body.as_deref().unwrap_or_default();
         match stream.write_all(&bytes).and_then(|()| stream.write_all(body)) {
             Err(error) if !self.tolerate_early_answer => return Err(error),
@@ -77,14 +87,23 @@ impl Request {
 
 /// Sends bytes as they are and reads one answer.
 pub fn exchange(port: u16, bytes: &[u8]) -> io::Result<Reply> {
-    let mut stream = connect(port)?;
+    let mut stream = connect(port, TIMEOUT)?;
     stream.write_all(bytes)?;
     read_reply(&mut BufReader::new(stream), false)
 }
 
 /// Sends bytes, says that no more come, and reads everything until the server closes.
 pub fn exchange_all(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = connect(port)?;
+    exchange_within(port, bytes, TIMEOUT)
+}
+
+/// The same with a server that may be just starting.
+pub fn probe_all(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    exchange_within(port, bytes, PROBE)
+}
+
+fn exchange_within(port: u16, bytes: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = connect(port, limit)?;
     stream.write_all(bytes)?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = Vec::new();
@@ -97,6 +116,11 @@ pub fn exchange_all(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 pub fn get(port: u16, path: &str) -> io::Result<Reply> {
     Request::new("GET", path).send(port)
+}
+
+/// GET from a server that may be just starting.
+pub fn probe(port: u16, path: &str) -> io::Result<Reply> {
+    Request::new("GET", path).patience(PROBE).send(port)
 }
 
 /// An answer with its body as sent: not decompressed.
@@ -127,10 +151,10 @@ impl Reply {
     }
 }
 
-fn connect(port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+fn connect(port: u16, limit: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

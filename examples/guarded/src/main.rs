@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
         sliding_window_size: 6,
         minimum_number_of_calls: 6,
         permitted_number_of_calls_in_half_open_state: 1,
-        wait_duration_in_open_state: Duration::from_millis(50),
+        wait_duration_in_open_state: Duration::from_millis(500),
         ..CircuitBreakerConfig::default()
     };
     let breaker = CircuitBreaker::new("service", breaker)?;
@@ -69,7 +69,7 @@ async fn main() -> anyhow::Result<()> {
         if asked.load(Ordering::Relaxed) > 12 {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("{made} calls, the service was asked {} times", asked.load(Ordering::Relaxed));
     Ok(())

@@ -84,7 +84,7 @@ async fn a_redis_that_goes_and_comes_is_told_and_used_again() {
     assert_eq!(server.get("/orders/dev").await.status, 500);
     assert_eq!(health(&server, "redis").await.0, "DOWN");
     redis.restart();
-    let back = poll::until_some("it is asked again", Duration::from_secs(10), async || {
+    let back = poll::until_some("it is asked again", Duration::from_secs(90), async || {
         let reply = server.get("/orders/dev").await;
         (reply.status == 200).then(|| reply.json())
     });

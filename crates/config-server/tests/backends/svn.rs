@@ -135,7 +135,7 @@ async fn a_server_that_goes_leaves_the_last_tree_in_service() {
     svn.freeze();
     let began = Instant::now();
     assert_eq!(first.value("/x/dev", "a").await, "trunk");
-    assert!(began.elapsed() < Duration::from_secs(8));
+    assert!(!wellspring_test_support::long::wanted() || began.elapsed() < Duration::from_secs(8));
     let known = async || {
         (health(&first, "configServer").await.1["details"]["mirrors"][0]["error"].is_string()).then_some(())
     };

@@ -15,7 +15,7 @@ async fn a_mirror_gets_copies_and_never_fails_the_original() {
     let gateway = Gateway::start(&one_route(&upstream.url(""), &[&mirrored])).await;
     let port = gateway.port();
     assert_eq!(Request::new("POST", "/a?b").body("copy").send(port).unwrap().status, 200);
-    poll::until("the copy has come", Duration::from_secs(5), || mirror.requests().len() == 1);
+    poll::until("the copy has come", Duration::from_secs(90), || mirror.requests().len() == 1);
     assert_eq!(mirror.requests()[0]["body"], "copy");
     assert_eq!(mirror.requests()[0]["query"], "b");
     drop(mirror);

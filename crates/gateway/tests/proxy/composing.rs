@@ -20,7 +20,7 @@ spring.cloud.gateway.routes:
   - AddResponseHeader=X-Page, yes
   - name: Compose
     args:
-      timeout: 600ms
+      timeout: 30s
       parts:
       - {{name: user, uri: 'lb://users/users/{{id}}'}}
       - {{name: orders, uri: '{orders}/orders/{{id}}', on-failure: 'null'}}

@@ -78,13 +78,11 @@ impl Service<http::Request<Body>> for Greeter {
 }
 
 async fn serve() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = SocketAddr::from(([127, 0, 0, 1], wellspring_test_support::port::free()));
     tokio::spawn(tonic::transport::Server::builder().add_service(Greeter).serve(address));
     wellspring_test_support::poll::until_some(
         "the service listens",
-        std::time::Duration::from_secs(5),
+        std::time::Duration::from_secs(90),
         async || tokio::net::TcpStream::connect(address).await.ok(),
     )
     .await;

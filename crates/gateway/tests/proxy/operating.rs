@@ -135,15 +135,11 @@ async fn applied_routes_are_checked_first_and_yield_to_a_changed_configuration()
     operated.done("/routes/apply", &json!({"routes": list}));
     assert_eq!((operated.status("/new/x"), operated.status("/short")), (404, 200));
 
-    std::fs::write(
-        &operated.gateway.file,
-        format!(
-            "wellspring.admin.address: 127.0.0.1:0\n{}",
-            one_route(&upstream.url(""), &["PrefixPath=/p"])
-        ),
-    )
-    .unwrap();
-    poll::until("the saved file counts", Duration::from_secs(20), || operated.status("/old") == 200);
+    operated.gateway.save(&format!(
+        "wellspring.admin.address: 127.0.0.1:0\n{}",
+        one_route(&upstream.url(""), &["PrefixPath=/p"])
+    ));
+    poll::until("the saved file counts", Duration::from_secs(90), || operated.status("/old") == 200);
     operated.done("/routes/apply", &json!({"routes": list}));
     operated.done("/routes/apply", &json!({"routes": "", "reason": "enough"}));
     assert_eq!((operated.status("/old"), operated.status("/short")), (200, 200));
@@ -229,7 +225,7 @@ async fn the_gateways_own_requests_are_replayed_once_somebody_has_asked() {
         assert_eq!(request.send(operated.gateway.port()).unwrap().status, 200);
     }
     let kept = || operated.get("/routes")["recording"]["requests"].as_u64();
-    poll::until("the requests are kept", Duration::from_secs(10), || kept() == Some(3));
+    poll::until("the requests are kept", Duration::from_secs(90), || kept() == Some(3));
     let report = operated.done("/routes/replay", &proposed);
     assert_eq!(
         (&report["requests"], &report["same"], &report["different"]),

@@ -205,7 +205,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Fate)> {
 /// Sends the bytes and reads until so many answers have begun, or the connection is closed.
 fn statuses(port: u16, bytes: &[u8], answers: usize) -> Vec<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     // A gateway that has seen enough may close while the rest is still being written.
     stream.write_all(bytes).ok();
     let mut seen = Vec::new();

@@ -42,7 +42,7 @@ impl Collector {
 
     fn spans(&self, count: usize) -> Vec<Value> {
         let all = || self.spans.lock().clone();
-        poll::until("the spans are reported", Duration::from_secs(15), || all().len() >= count);
+        poll::until("the spans are reported", Duration::from_secs(90), || all().len() >= count);
         all()
     }
 

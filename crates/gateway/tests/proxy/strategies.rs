@@ -185,19 +185,19 @@ impl Moody {
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_whose_health_page_says_so_are_left_out_until_they_are_well() {
     let (a, b) = (Moody::start().await, Moody::start().await);
-    let more = "spring.cloud.loadbalancer:\n  configurations: health-check\n  health-check: {initial-delay: 0, interval: 50ms, path.default: /healthz}";
+    let more = "spring.cloud.loadbalancer:\n  configurations: health-check\n  health-check: {initial-delay: 0, interval: 1s, path.default: /healthz}";
     let uris = [&a, &b].map(|one| format!("http://127.0.0.1:{}", one.port));
     let gateway = Gateway::start(&yaml(&[(&uris[0], "{}"), (&uris[1], "{}")], more)).await;
     let used = |count| shares(&gateway, count, nothing);
     assert_eq!(used(8).len(), 2);
     for round in 0..2 {
         a.ill.store(true, Relaxed);
-        poll::until("the ill one is left out", Duration::from_secs(10), || {
+        poll::until("the ill one is left out", Duration::from_secs(90), || {
             used(8) == HashMap::from([(b.port, 8)])
         });
         assert_eq!(used(20), HashMap::from([(b.port, 20)]), "round {round}");
         a.ill.store(false, Relaxed);
-        poll::until("the healed one is back", Duration::from_secs(10), || used(8).len() == 2);
+        poll::until("the healed one is back", Duration::from_secs(90), || used(8).len() == 2);
     }
     assert!(a.asked.load(Relaxed) > 2 && b.asked.load(Relaxed) > 2, "both are asked for their health");
     gateway.running.stop().await;

@@ -7,7 +7,7 @@ use wellspring_daemon::{Options, Running, StartError};
 /// A running gateway and the file it came from.
 pub(crate) struct Gateway {
     pub(crate) running: Running,
-    pub(crate) file: PathBuf,
+    file: PathBuf,
     _folder: tempfile::TempDir,
 }
 
@@ -26,6 +26,13 @@ impl Gateway {
             .with("management.endpoints.web.exposure.include", "*");
         let running = wellspring_gateway::app().start(options).await?;
         Ok(Self { running, file, _folder: folder })
+    }
+
+    /// Another configuration, in one piece: a watcher never sees half of it.
+    pub(crate) fn save(&self, yaml: &str) {
+        let draft = self.file.with_extension("draft");
+        std::fs::write(&draft, yaml).unwrap();
+        std::fs::rename(draft, &self.file).unwrap();
     }
 
     pub(crate) fn port(&self) -> u16 {

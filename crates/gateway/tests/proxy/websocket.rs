@@ -52,7 +52,7 @@ async fn bytes_pass_both_ways_and_over_a_swap() {
     for scheme in ["http", "ws"] {
         let gateway = Gateway::start(&one_route(&format!("{scheme}://127.0.0.1:{port}"), &[])).await;
         let mut client = TcpStream::connect(("127.0.0.1", gateway.port())).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         client
             .write_all(b"GET /chat?x=y HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n")
             .unwrap();

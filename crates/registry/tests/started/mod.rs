@@ -22,7 +22,7 @@ pub(crate) struct Started {
 }
 
 /// Longest wait for something that should happen at once.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 impl Started {
     pub(crate) async fn with(settings: &[(&str, &dyn Display)]) -> Self {

@@ -109,7 +109,7 @@ fn send(request: &Request, port: u16, context_path: &str) -> io::Result<Reply> {
         path: format!("{prefix}{}", request.path),
         headers,
         body: body.map(String::into_bytes),
-        tolerate_early_answer: false,
+        ..http1::Request::default()
     };
     let mut reply = sent.send(request.port.unwrap_or(port))?;
     if request.gunzip && reply.header("content-encoding") == Some("gzip") && !reply.body.is_empty() {

@@ -11,7 +11,7 @@ use wellspring_test_support::{poll, port};
 
 use super::{Said, command, said};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 const PARTS: [&str; 6] = ["registry", "config-server", "gateway", "bus", "inventory", "orders"];
 
 struct Platform {

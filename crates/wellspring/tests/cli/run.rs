@@ -10,7 +10,7 @@ use wellspring_test_support::{poll, port, tools};
 
 use super::{command, said};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 fn daemon(folder: &Path, words: &[&str], port: u16) -> Guard {
     let mut program = command(words);
@@ -65,7 +65,7 @@ fn a_plain_program_is_registered_configured_and_drained() {
         "--every",
         "200ms",
         "--drain",
-        "3s",
+        "6s",
         "--health",
         "/",
         "--export",
