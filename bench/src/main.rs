@@ -1,7 +1,7 @@
 //! `cargo xtask bench registry|config|gateway|bus`: the daemons under load, side by side with their peers; `client`: a call by
 //! service name beside the same call by reqwest alone.
 //!
-//! `registry start|load|propagation` and `config news` run that part alone.
+//! `registry start|load|propagation`, `config news` and `gateway instructions` run that part alone.
 //!
 //! What is compared is the CPU time of the serving process per request, taken from the scheduler, in alternating rounds on
 //! one core while the load comes from the other; requests per second follow the machine's mood, CPU time hardly does.
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     match words.first().map(String::as_str) {
         Some("registry") => runtime.block_on(registry::run(effort, &words)),
         Some("config") => runtime.block_on(config::run(effort, &words)),
-        Some("gateway") => runtime.block_on(gateway::run(effort)),
+        Some("gateway") => runtime.block_on(gateway::run(effort, &words)),
         Some("bus") => runtime.block_on(bus::run(effort)),
         Some("client") => runtime.block_on(client::run(effort)),
         // The callee of `client`, which starts it.

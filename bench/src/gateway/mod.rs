@@ -1,6 +1,7 @@
 //! The gateway beside other proxies in front of the same upstream: figures relative to nginx in the same rounds.
 
 mod h2c;
+mod instructions;
 mod peers;
 
 use std::fs;
@@ -13,6 +14,7 @@ use crate::Effort;
 use crate::load::Request;
 use crate::process::{Server, program};
 use crate::table::{Scenario, compare_to, say};
+use instructions::Subject;
 
 /// The body of every answer.
 const KIBIBYTE: usize = 1024;
@@ -21,9 +23,14 @@ const INSTANCES: u16 = 10;
 const FILTERS: &str = "        filters:\n        - AddRequestHeader=X-A, 1\n        - SetRequestHeader=X-B, 2\n        - RemoveRequestHeader=X-C\n        - AddResponseHeader=X-D, 4\n        - RemoveResponseHeader=X-E\n";
 const RESILIENCE: &str = "        filters:\n        - name: CircuitBreaker\n          args: {name: back}\n        - Retry=3\n        - name: RequestRateLimiter\n          args: {key-resolver: \"#{@ipKeyResolver}\", redis-rate-limiter.replenishRate: 1000000, redis-rate-limiter.burstCapacity: 1000000}\n";
 
-pub(crate) async fn run(effort: Effort) -> Result<()> {
+/// Spans with their headers, and a collector that gets one in ten.
+const TRACED: &str =
+    "management.tracing.sampling.probability: 0.1\nmanagement.zipkin.tracing.endpoint: http://127.0.0.1:";
+
+pub(crate) async fn run(effort: Effort, words: &[String]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let dir = dir.path();
+    let only = words.get(1).map(String::as_str);
     // The upstream shares the load generator's core.
     let ports: Vec<u16> = (0..INSTANCES).map(|_| port::free()).collect();
     let upstream = peers::nginx_with(dir, "upstream", 1, |port| {
@@ -35,6 +42,22 @@ pub(crate) async fn run(effort: Effort) -> Result<()> {
     })?;
     let back = upstream.port;
     let plain = |filters: &str| routes(1, &format!("http://127.0.0.1:{back}"), filters);
+    let traced = format!("{}{TRACED}{back}/api/v2/spans\n", plain(""));
+    let body = vec![b'b'; 100 * KIBIBYTE];
+    if only == Some("instructions") {
+        let logged =
+            format!("{}wellspring.gateway.access-log: {{enabled: true, file: access.log}}\n", plain(""));
+        let subjects = [
+            peers::nginx_alone(dir, back)?,
+            subject(dir, "Wellspring", &plain(""))?,
+            subject(dir, "Wellspring, 5 header filters", &plain(FILTERS))?,
+            subject(dir, "Wellspring, traced", &traced)?,
+            subject(dir, "Wellspring, access log", &logged)?,
+        ];
+        let post = Request::new("POST", "/r0/x", &[], &body, 200);
+        let requests = [("GET 1 KiB", Request::get("/r0/x", &[])), ("POST 100 KiB", post)];
+        return instructions::count(dir, &subjects, &requests).await;
+    }
     let ours = gateway(dir, "Wellspring", &plain(""))?;
     let nginx = peers::nginx(dir, back)?;
     let hundred =
@@ -51,10 +74,10 @@ pub(crate) async fn run(effort: Effort) -> Result<()> {
             .flatten()
             .collect();
 
-    let body = vec![b'b'; 100 * KIBIBYTE];
+    let followed = gateway(dir, "Wellspring, traced", &traced)?;
     let get = |path: &str| Some(vec![Request::get(path, &[])]);
     let post = || Some(vec![Request::new("POST", "/r0/x", &[], &body, 200)]);
-    let mut servers = vec![&ours, &nginx, &hundred, &thousand, &filtered, &resilient, &mirrored];
+    let mut servers = vec![&ours, &nginx, &hundred, &thousand, &filtered, &resilient, &mirrored, &followed];
     let own = servers.len();
     servers.extend(&others);
     let mut gets = vec![
@@ -62,6 +85,7 @@ pub(crate) async fn run(effort: Effort) -> Result<()> {
         get("/r0/x"),
         get("/r99/x"),
         get("/r999/x"),
+        get("/r0/x"),
         get("/r0/x"),
         get("/r0/x"),
         get("/r0/x"),
@@ -108,10 +132,16 @@ fn balanced(ports: &[u16]) -> String {
 }
 
 fn gateway(dir: &Path, name: &'static str, routes: &str) -> Result<Server> {
+    let Subject { name, port, command } = subject(dir, name, routes)?;
+    Server::start(name, 0, port, &command.iter().map(String::as_str).collect::<Vec<_>>(), dir)
+}
+
+/// A gateway with these routes that is not started yet.
+fn subject(dir: &Path, name: &'static str, routes: &str) -> Result<Subject> {
     let port = port::free();
     let file = dir.join(format!("routes-{port}.yml"));
     fs::write(&file, routes)?;
-    let command =
-        [&program("wellspring-gateway"), "--config", &file.display().to_string(), "--wellspring.threads=1"];
-    Server::start(name, 0, port, &command, dir)
+    let (program, file) = (program("wellspring-gateway"), file.display().to_string());
+    let command = vec![program, "--config".to_owned(), file, "--wellspring.threads=1".to_owned()];
+    Ok(Subject { name, port, command })
 }

@@ -7,17 +7,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use wellspring_test_support::{port, spring};
 
+use super::instructions::Subject;
 use crate::process::Server;
 use crate::table::say;
 
 /// nginx; the only one that must be there: everything is told relative to it.
 pub(super) fn nginx(dir: &Path, back: u16) -> Result<Server> {
-    nginx_with(dir, "nginx", 0, |port| {
-        // `http2` on a listener in clear speaks HTTP/2 only, so it has a port of its own: the next one.
-        format!(
-            "upstream back {{ server 127.0.0.1:{back}; keepalive 256; keepalive_requests 10000000; }}\nserver {{ listen 127.0.0.1:{port}; client_max_body_size 10m; client_body_buffer_size 256k; location / {{ proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection ''; }} }}"
-        )
-    })
+    // `http2` on a listener in clear speaks HTTP/2 only, so it has a port of its own: the next one.
+    nginx_with(dir, "nginx", 0, |port| proxy(port, back))
 }
 
 pub(super) fn nginx_h2(dir: &Path, back: u16) -> Result<Server> {
@@ -28,12 +25,35 @@ pub(super) fn nginx_h2(dir: &Path, back: u16) -> Result<Server> {
     })
 }
 
+/// nginx in one process, for a tool that follows no children.
+pub(super) fn nginx_alone(dir: &Path, back: u16) -> Result<Subject> {
+    let (port, file) = configured(dir, "nginx-alone", "master_process off; ", |port| proxy(port, back))?;
+    Ok(Subject { name: "nginx", port, command: vec!["nginx".to_owned(), "-c".to_owned(), file] })
+}
+
+fn proxy(port: u16, back: u16) -> String {
+    format!(
+        "upstream back {{ server 127.0.0.1:{back}; keepalive 256; keepalive_requests 10000000; }}\nserver {{ listen 127.0.0.1:{port}; client_max_body_size 10m; client_body_buffer_size 256k; location / {{ proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection ''; }} }}"
+    )
+}
+
 pub(super) fn nginx_with(
     dir: &Path,
     name: &'static str,
     core: usize,
     servers: impl FnOnce(u16) -> String,
 ) -> Result<Server> {
+    let (port, file) = configured(dir, name, "", servers)?;
+    Server::start(name, core, port, &["nginx", "-c", &file], dir)
+}
+
+/// A port, and nginx's file for it.
+fn configured(
+    dir: &Path,
+    name: &str,
+    main: &str,
+    servers: impl FnOnce(u16) -> String,
+) -> Result<(u16, String)> {
     let port = port::free();
     let root = dir.join(name);
     fs::create_dir(&root)?;
@@ -41,11 +61,11 @@ pub(super) fn nginx_with(
     fs::write(
         &file,
         format!(
-            "daemon off; worker_processes 1; pid {root}/nginx.pid; error_log /dev/null;\nuser root;\nevents {{ worker_connections 1024; }}\nhttp {{ access_log off; keepalive_requests 10000000; client_body_temp_path {root}; proxy_temp_path {root}; fastcgi_temp_path {root}; uwsgi_temp_path {root}; scgi_temp_path {root};\n{}\n}}\n",
+            "daemon off; {main}worker_processes 1; pid {root}/nginx.pid; error_log /dev/null;\nuser root;\nevents {{ worker_connections 1024; }}\nhttp {{ access_log off; keepalive_requests 10000000; client_body_temp_path {root}; proxy_temp_path {root}; fastcgi_temp_path {root}; uwsgi_temp_path {root}; scgi_temp_path {root};\n{}\n}}\n",
             servers(port)
         ),
     )?;
-    Server::start(name, core, port, &["nginx", "-c", &file.display().to_string()], dir)
+    Ok((port, file.display().to_string()))
 }
 
 /// HAProxy; the same port speaks HTTP/1.1 and, by prior knowledge, HTTP/2.

@@ -8,6 +8,7 @@ pub mod app;
 mod args;
 pub mod body;
 mod boot;
+pub mod buffers;
 pub mod codes;
 mod context;
 pub mod error_page;

@@ -3,10 +3,12 @@
 //! The clock stops when the answer's body has been handed over whole, so streams count in full.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -25,11 +27,36 @@ use wellspring_telemetry::{Gauge, Meters, Timer, names};
 pub(crate) struct Requests {
     meters: Meters,
     active: Gauge,
-    by_uri: ArcSwap<HashMap<Arc<str>, Vec<Bound>>>,
+    by_uri: ArcSwap<Timers>,
     binding: Mutex<()>,
     /// `management.metrics.web.server.max-uri-tags`.
     most_uris: usize,
     full: AtomicBool,
+}
+
+/// By template.
+type Timers = HashMap<Arc<str>, Vec<Bound>, BuildHasherDefault<Fnv>>;
+
+/// FNV-1a: templates are short, few, and not for callers to choose.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +65,12 @@ struct Bound {
     status: StatusCode,
     exception: Option<Arc<str>>,
     timer: Timer,
+}
+
+impl Bound {
+    fn is(&self, method: &str, status: StatusCode, exception: Option<&str>) -> bool {
+        self.status == status && self.method == method && self.exception.as_deref() == exception
+    }
 }
 
 impl Requests {
@@ -52,27 +85,35 @@ impl Requests {
         }
     }
 
-    /// `None` for a template beyond the limit.
-    fn timer(
+    /// Templates beyond the limit are left out.
+    fn record(
+        &self,
+        uri: &str,
+        method: &'static str,
+        status: StatusCode,
+        exception: Option<&str>,
+        took: Duration,
+    ) {
+        let same = |bound: &&Bound| bound.is(method, status, exception);
+        if let Some(bound) = self.by_uri.load().get(uri).and_then(|all| all.iter().find(same)) {
+            bound.timer.record(took);
+        } else if let Some(timer) = self.bind(uri, method, status, exception) {
+            timer.record(took);
+        }
+    }
+
+    fn bind(
         &self,
         uri: &str,
         method: &'static str,
         status: StatusCode,
         exception: Option<&str>,
     ) -> Option<Timer> {
-        let find = |known: &HashMap<Arc<str>, Vec<Bound>>| {
-            let same = |bound: &&Bound| {
-                bound.status == status && bound.method == method && bound.exception.as_deref() == exception
-            };
-            known.get(uri).and_then(|all| all.iter().find(same)).map(|bound| bound.timer.clone())
-        };
-        if let Some(timer) = find(&self.by_uri.load()) {
-            return Some(timer);
-        }
         let _binding = self.binding.lock();
         let known = self.by_uri.load_full();
-        if let Some(timer) = find(&known) {
-            return Some(timer);
+        let same = |bound: &&Bound| bound.is(method, status, exception);
+        if let Some(bound) = known.get(uri).and_then(|all| all.iter().find(same)) {
+            return Some(bound.timer.clone());
         }
         if known.len() >= self.most_uris && !known.contains_key(uri) {
             if !self.full.swap(true, Relaxed) {
@@ -94,7 +135,7 @@ impl Requests {
             ("uri", uri),
         ];
         let timer = self.meters.timer(names::HTTP_SERVER_REQUESTS, &tags);
-        let mut more = HashMap::clone(&known);
+        let mut more = Timers::clone(&known);
         let exception = exception.map(Arc::from);
         more.entry(uri.into()).or_default().push(Bound { method, status, exception, timer: timer.clone() });
         self.by_uri.store(Arc::new(more));
@@ -178,7 +219,7 @@ impl Observation {
         let path = span.is_recorded().then(|| path.to_owned());
         Self {
             requests: Arc::clone(requests),
-            begun: Instant::now(),
+            begun: span.begun(),
             method: method(wanted),
             span: Some((span, path)),
             answer: None,
@@ -196,9 +237,7 @@ impl Drop for Observation {
         self.requests.active.add(-1.0);
         let Some(Answer { status, uri, thrown }) = self.answer.take() else { return };
         let exception = thrown.as_ref().map(|thrown| thrown.exception.as_str());
-        if let Some(timer) = self.requests.timer(uri.as_str(), self.method, status, exception) {
-            timer.record(self.begun.elapsed());
-        }
+        self.requests.record(uri.as_str(), self.method, status, exception, self.begun.elapsed());
         let Some((span, path)) = self.span.take() else { return };
         let method = self.method;
         span.end(move || {

@@ -2,7 +2,7 @@
 //! microsecond.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "bench")]
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ fn find(criterion: &mut Criterion) {
                     headers: &headers,
                     host: Some("localhost"),
                     peer: [127, 0, 0, 1].into(),
-                    now: 0,
+                    now: OnceCell::from(0),
                     drawn: RefCell::default(),
                 };
                 assert!(snapshot.table.find(&ask, &mut found).is_some());

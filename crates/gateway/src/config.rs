@@ -3,7 +3,6 @@
 //! The old prefix (`spring.cloud.gateway.*`) is laid below the new one key by key, lists included: the original loses
 //! those without a word. Routes themselves are read from the tree by `route::source::properties`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
@@ -13,6 +12,7 @@ use wellspring_properties::{Entry, Environment, Problem, PropertySource, value};
 use wellspring_tls::Bundle;
 
 use crate::error::parse_status;
+use crate::headers::hop_by_hop;
 use crate::problem::{BAD_SETTING, NOT_OFFERED, bad};
 
 /// The current prefix.
@@ -38,7 +38,7 @@ pub struct Config {
     pub believes_forwarded: bool,
     /// No instance: 503, or 404 with `loadbalancer.use404`.
     pub no_instance: StatusCode,
-    pub hop_by_hop: Arc<[HeaderName]>,
+    pub hop_by_hop: hop_by_hop::Names,
     pub original_status_header: Option<HeaderName>,
     pub actuator: Access,
     pub error_message: Always,
@@ -155,7 +155,7 @@ impl Config {
                 }
             },
             no_instance: if use404 { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE },
-            hop_by_hop: crate::headers::hop_by_hop::names(&at.list("filter.remove-hop-by-hop.headers")?),
+            hop_by_hop: hop_by_hop::names(&at.list("filter.remove-hop-by-hop.headers")?),
             original_status_header,
             actuator: Access::read(env)?,
             error_message: match env.get("server.error.include-message").as_deref() {

@@ -1,6 +1,5 @@
 //! `spring.cloud.gateway.requests` and the number of routes. Handles are bound per route and status, not looked up per request.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,6 +13,9 @@ use crate::config::PREFIX;
 use crate::error::enum_name;
 use crate::figures::{self, Figures};
 use crate::tree::Tree;
+
+/// Pairs of method and status whose timers are kept at hand, of each route.
+const MOST_TIMERS: usize = 128;
 
 /// Makes the instruments.
 #[derive(Debug, Clone)]
@@ -35,7 +37,8 @@ pub struct RouteMeters {
     route: String,
     uri: String,
     path: Option<String>,
-    timers: ArcSwap<HashMap<(Method, StatusCode), Timer>>,
+    /// A few: searching them costs less than hashing.
+    timers: ArcSwap<Vec<(Method, StatusCode, Timer)>>,
     pub figures: Arc<Figures>,
 }
 
@@ -94,20 +97,24 @@ impl RouteMeters {
         let took = started.elapsed();
         self.figures.record(started, took, status);
         let Some(meters) = &self.metrics.meters else { return };
-        if let Some(timer) = self.timers.load().get(&(method.clone(), status)) {
+        let known = self.timers.load();
+        let same = |(m, s, _): &&(Method, StatusCode, Timer)| *s == status && m == method;
+        if let Some((_, _, timer)) = known.iter().find(same) {
             timer.record(took);
             return;
         }
         let timer = self.bind(meters, method, status);
         timer.record(took);
-        self.timers.rcu(|timers| {
-            let mut more = HashMap::clone(timers);
-            // Methods come from clients: the map must not grow with what they invent.
-            if more.len() < 256 {
-                more.insert((method.clone(), status), timer.clone());
-            }
-            Arc::new(more)
-        });
+        // Methods come from clients: the list must not grow with what they invent.
+        if known.len() < MOST_TIMERS {
+            self.timers.rcu(|timers| {
+                let mut more = Vec::clone(timers);
+                if !more.iter().any(|one| same(&one)) {
+                    more.push((method.clone(), status, timer.clone()));
+                }
+                more
+            });
+        }
     }
 
     fn bind(&self, meters: &Meters, method: &Method, status: StatusCode) -> Timer {

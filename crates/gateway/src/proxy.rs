@@ -1,7 +1,7 @@
 //! The gateway's service: match, chain, reply. Holds the snapshot of routes that new requests see.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ use tokio::time::Instant;
 use wellspring_daemon::{Caller, Request, Template};
 use wellspring_lb_client::{Ended, pick};
 use wellspring_pattern::Variables;
-use wellspring_wire::Millis;
 
 use crate::admission::{self, Refusal};
 use crate::config::{Always, Config};
@@ -418,7 +417,7 @@ fn find(
         headers,
         host: host.as_ref().map(Cow::as_ref),
         peer: original.peer.ip(),
-        now: Millis::now().0,
+        now: OnceCell::new(),
         drawn: RefCell::default(),
     };
     table.find(&ask, found).map(Arc::clone)

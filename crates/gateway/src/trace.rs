@@ -1,7 +1,7 @@
 //! The decision trace of a described request: which route and why not the others, what each filter would change, and
 //! where it would go. Nothing is sent; filters that wait, count or repeat are named and not run.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use wellspring_daemon::admin::routes::{
 };
 use wellspring_lb_client::{Instance, nanos, pick};
 use wellspring_pattern::Variables;
-use wellspring_wire::Millis;
 
 use crate::exchange::{Exchange, HostHeader, Original, RequestIds, Target};
 use crate::filter::Halt;
@@ -216,7 +215,7 @@ fn choose(
         headers,
         host: host.as_deref(),
         peer: original.peer.ip(),
-        now: Millis::now().0,
+        now: OnceCell::new(),
         drawn: RefCell::default(),
     };
     let mut tried = Vec::new();

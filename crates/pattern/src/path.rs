@@ -14,6 +14,8 @@ pub struct PathPattern {
     source: Box<str>,
     elements: Vec<Element>,
     optional_slash: bool,
+    /// Some of its elements have names.
+    captures: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -67,12 +69,13 @@ impl PathPattern {
                 rest = after;
             }
         }
-        let compiled = Self { source: pattern.into(), elements, optional_slash };
-        compiled.check_names()?;
+        let mut compiled = Self { source: pattern.into(), elements, optional_slash, captures: false };
+        compiled.captures = compiled.check_names()?;
         Ok(compiled)
     }
 
-    fn check_names(&self) -> Result<(), PatternError> {
+    /// Whether there are any names; each may be used once.
+    fn check_names(&self) -> Result<bool, PatternError> {
         let mut names: Vec<&str> = Vec::new();
         for element in &self.elements {
             match element {
@@ -87,7 +90,7 @@ impl PathPattern {
                 let name = pair.first().copied().unwrap_or_default();
                 Err(PatternError::new(&self.source, format!("variable '{name}' is used twice")))
             }
-            None => Ok(()),
+            None => Ok(!names.is_empty()),
         }
     }
 
@@ -129,6 +132,9 @@ impl PathPattern {
     pub fn capture(&self, path: &str, into: &mut Variables) -> bool {
         if !self.walk(path, &mut |_, _| {}) {
             return false;
+        }
+        if !self.captures {
+            return true;
         }
         self.walk(path, &mut |element, text| match element {
             Element::Segment(segment) => segment.capture(text, into),

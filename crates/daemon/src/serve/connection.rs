@@ -13,6 +13,7 @@ use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use wellspring_telemetry::Counter;
 
+use super::draining::Draining;
 use super::framing::Guarded;
 use super::tls::Tls;
 use super::{Handler, Server, Trusted, http1 as plain, proxy_protocol};
@@ -81,14 +82,15 @@ impl Protocol {
         mut stream: TcpStream,
         mut peer: Peer,
         front: Arc<Front>,
-        draining: &CancellationToken,
+        draining: &Draining,
     ) -> Result<(), Failure> {
+        let ending = draining.token();
         // Answers are written whole; waiting for more to send would only delay them.
         stream.set_nodelay(true)?;
         if self.proxies.covers(peer.remote.ip()) {
             peer = tokio::select! {
                 told = tokio::time::timeout(self.patience, proxy_protocol::read(&mut stream, peer)) => self.counted(told)?,
-                () = draining.cancelled() => return Ok(()),
+                () = ending.cancelled() => return Ok(()),
             };
         }
         let left = self.most_requests.map(AtomicU32::new);
@@ -96,23 +98,23 @@ impl Protocol {
         if let Some(tls) = &self.tls {
             let (stream, h2) = tokio::select! {
                 secured = tokio::time::timeout(self.patience, tls.accept(stream)) => self.counted(secured)?,
-                () = draining.cancelled() => return Ok(()),
+                () = ending.cancelled() => return Ok(()),
             };
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             handler.caller.certificate = shown.map(|certificate| ClientCertificate((&**certificate).into()));
-            return Box::pin(self.converse(stream, h2, handler, draining)).await;
+            return Box::pin(self.converse(stream, h2, handler, ending)).await;
         }
         let h2 = tokio::select! {
             h2 = tokio::time::timeout(self.patience, speaks_h2(&stream)) => self.counted(h2)? && self.offers_h2,
-            () = draining.cancelled() => return Ok(()),
+            () = ending.cancelled() => return Ok(()),
         };
         let Some(limits) = self.plain.filter(|_| !h2) else {
-            return Box::pin(self.converse(stream, h2, handler, draining)).await;
+            return Box::pin(self.converse(stream, h2, handler, ending)).await;
         };
         match plain::serve(stream, &handler, limits, draining).await? {
             plain::Ended::Over => Ok(()),
             plain::Ended::Unusual(stream, read) => {
-                Box::pin(self.http1(Guarded::after(read, stream), handler, draining)).await
+                Box::pin(self.http1(Guarded::after(read, stream), handler, ending)).await
             }
         }
     }

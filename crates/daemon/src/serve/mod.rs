@@ -4,6 +4,7 @@
 //! at once and busy ones after their answer.
 
 mod connection;
+mod draining;
 mod framing;
 pub(crate) mod http1;
 mod listen;
@@ -41,6 +42,7 @@ use crate::incoming::Incoming;
 use crate::observe::Observed;
 use crate::service::{Caller, Peer, Request};
 use connection::Protocol;
+use draining::Draining;
 use workers::{Accepted, Workers};
 
 /// How connections come in.
@@ -59,7 +61,7 @@ pub(crate) struct Entrance {
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) local_addr: SocketAddr,
-    draining: CancellationToken,
+    draining: Draining,
     /// Ends the workers, after the drain.
     ended: CancellationToken,
     connections: TaskTracker,
@@ -75,7 +77,7 @@ impl Serving {
         entrance: Entrance,
     ) -> io::Result<Self> {
         let Entrance { tls, workers, proxies, refused } = entrance;
-        let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
+        let (draining, ended) = (Draining::default(), CancellationToken::new());
         let connections = TaskTracker::new();
         let protocol = Protocol::new(settings, tls, proxies, workers.is_some()).counting(refused);
         let secure = protocol.is_secure();
@@ -109,7 +111,7 @@ impl Serving {
 
     /// Stops accepting and waits for the requests in flight; the number of connections left when `grace` is over.
     pub(crate) async fn drain(&self, grace: Duration) -> usize {
-        self.draining.cancel();
+        self.draining.begin();
         self.connections.close();
         let left = match tokio::time::timeout(grace, self.connections.wait()).await {
             Ok(()) => 0,
@@ -138,7 +140,7 @@ impl Drop for Serving {
 struct Served {
     front: Arc<Front>,
     protocol: Protocol,
-    draining: CancellationToken,
+    draining: Draining,
     connections: TaskTracker,
 }
 
@@ -168,7 +170,7 @@ struct Acceptor {
 impl Acceptor {
     async fn run(self) {
         let draining = self.served.draining.clone();
-        draining.run_until_cancelled(self.accept()).await;
+        draining.token().run_until_cancelled(self.accept()).await;
     }
 
     async fn accept(self) {

@@ -40,7 +40,7 @@ const FAILED: HeaderName = HeaderName::from_static("x-compose-failed");
 struct Compose {
     platform: Arc<Platform>,
     parts: Vec<Part>,
-    hop_by_hop: Arc<[HeaderName]>,
+    hop_by_hop: hop_by_hop::Names,
     no_instance: StatusCode,
 }
 
@@ -95,7 +95,7 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
     Built::around(Compose {
         platform: Arc::clone(setup.platform),
         parts,
-        hop_by_hop: Arc::clone(&setup.config.hop_by_hop),
+        hop_by_hop: setup.config.hop_by_hop.clone(),
         no_instance: setup.config.no_instance,
     })
 }

@@ -37,7 +37,7 @@ struct Mirror {
     origin: Arc<Origin>,
     /// Of a million requests.
     share: u32,
-    hop_by_hop: Arc<[http::HeaderName]>,
+    hop_by_hop: hop_by_hop::Names,
     running: Arc<AtomicUsize>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
         platform: Arc::clone(setup.platform),
         origin: setup.platform.upstreams.origin(tls, host, uri.port_u16()),
         share: args.share("percent", 100.0)?,
-        hop_by_hop: Arc::clone(&setup.config.hop_by_hop),
+        hop_by_hop: setup.config.hop_by_hop.clone(),
         running: Arc::default(),
     })
 }

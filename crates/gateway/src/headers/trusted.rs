@@ -20,6 +20,10 @@ pub fn is_trusted(pattern: &JavaRegex, address: IpAddr) -> bool {
 /// Rewrites or removes both families of headers, on the request as the upstream will get it.
 pub fn apply(exchange: &mut Exchange, config: &Config) {
     let peer = exchange.original.peer.ip();
+    let mut names = exchange.headers.keys().map(|name| name.as_str().as_bytes());
+    if config.trusted_proxies.is_none() && !names.any(|name| matches!(name, [b'f' | b'x', ..])) {
+        return;
+    }
     let Some(pattern) = config.trusted_proxies.as_ref().filter(|pattern| is_trusted(pattern, peer)) else {
         remove_x_forwarded(&mut exchange.headers);
         exchange.headers.remove(http::header::FORWARDED);

@@ -17,7 +17,7 @@ pub(super) fn build(args: &Args, _: &Setup<'_>) -> Result<Box<dyn Predicate>, Pr
 
 impl Predicate for Before {
     fn test(&self, ask: &Ask<'_>, _: &mut Variables) -> bool {
-        ask.now < self.0
+        ask.now() < self.0
     }
 
     fn describe(&self) -> String {

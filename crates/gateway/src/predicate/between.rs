@@ -24,7 +24,7 @@ pub(super) fn build(args: &Args, _: &Setup<'_>) -> Result<Box<dyn Predicate>, Pr
 
 impl Predicate for Between {
     fn test(&self, ask: &Ask<'_>, _: &mut Variables) -> bool {
-        self.from < ask.now && ask.now < self.to
+        self.from < ask.now() && ask.now() < self.to
     }
 
     fn describe(&self) -> String {

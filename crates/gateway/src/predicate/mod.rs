@@ -19,13 +19,14 @@ mod x_forwarded_remote_addr;
 mod date;
 pub(crate) mod subnet;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt::Debug;
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
 use wellspring_pattern::{PathPattern, Variables};
 use wellspring_properties::Problem;
+use wellspring_wire::Millis;
 
 use crate::route::args::{Args, Shape};
 use crate::route::compile::Setup;
@@ -44,10 +45,17 @@ pub struct Ask<'a> {
     /// The Host header, or the authority of HTTP/2.
     pub host: Option<&'a str>,
     pub peer: IpAddr,
-    /// Epoch milliseconds.
-    pub now: i64,
+    /// Epoch milliseconds, read when a predicate asks.
+    pub now: OnceCell<i64>,
     /// Which route of a weight group this request drew: group, place in the group.
     pub drawn: RefCell<Vec<(usize, usize)>>,
+}
+
+impl Ask<'_> {
+    /// When the request came, in epoch milliseconds.
+    pub fn now(&self) -> i64 {
+        *self.now.get_or_init(|| Millis::now().0)
+    }
 }
 
 /// One condition of a route. `test` may write captured variables even when another condition fails afterwards.

@@ -31,6 +31,8 @@ pub struct Origin {
     /// `host:port`, for logs.
     pub shown: Box<str>,
     pub(crate) host_header: HeaderValue,
+    /// There is a limit to how long connections rest.
+    timed: bool,
     /// By worker.
     places: Box<[Place]>,
     /// `pool.type: fixed`: how many may be in use.
@@ -58,6 +60,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
+    /// Since when it rests, where that matters.
     since: Instant,
 }
 
@@ -73,12 +76,13 @@ impl Connection {
 }
 
 impl Idle {
-    fn is_usable(&mut self, config: &HttpClient, now: Instant) -> bool {
-        let rested = now.duration_since(self.since);
-        let Connection { wire, born, patience, .. } = &mut self.connection;
-        config.max_idle_time.is_none_or(|most| rested < most)
-            && config.max_life_time.is_none_or(|most| now.duration_since(*born) < most)
-            && patience.is_none_or(|most| rested < most.saturating_sub(MARGIN))
+    fn is_usable(&mut self, config: &HttpClient) -> bool {
+        let (since, Connection { wire, born, patience, .. }) = (self.since, &mut self.connection);
+        let patience = patience.map(|most| most.saturating_sub(MARGIN));
+        // Most have no limit, and need no clock.
+        [(config.max_idle_time, since), (patience, since), (config.max_life_time, *born)]
+            .into_iter()
+            .all(|(most, since)| most.is_none_or(|most| since.elapsed() < most))
             && wire.is_quiet()
     }
 }
@@ -92,6 +96,7 @@ impl Origin {
             port,
             shown: format!("{host}:{port}").into(),
             host_header: host_header(tls, host, port),
+            timed: config.max_idle_time.is_some(),
             places: std::iter::repeat_with(Place::default).take(places.max(1)).collect(),
             permits: config.max_connections.map(|most| Arc::new(Semaphore::new(most.max(1)))),
         }
@@ -108,12 +113,8 @@ impl Origin {
         permit: &mut Option<OwnedSemaphorePermit>,
     ) -> Option<Connection> {
         let mut idle = self.place()?.idle.lock();
-        if idle.is_empty() {
-            return None;
-        }
-        let now = Instant::now();
         while let Some(mut rested) = idle.pop() {
-            if rested.is_usable(config, now) {
+            if rested.is_usable(config) {
                 let mut connection = rested.connection;
                 connection.permit = permit.take();
                 return Some(connection);
@@ -129,7 +130,10 @@ impl Origin {
         }
         let permit = connection.permit.take();
         if let Some(place) = self.place() {
-            place.idle.lock().push(Idle { connection, since: Instant::now() });
+            // The clock is read only for those who will ask.
+            let timed = self.timed || connection.patience.is_some();
+            let since = if timed { Instant::now() } else { connection.born };
+            place.idle.lock().push(Idle { connection, since });
         }
         // Whoever waits for it finds the connection.
         drop(permit);
@@ -155,9 +159,8 @@ impl Origin {
     }
 
     pub(super) fn sweep(&self, config: &HttpClient) {
-        let now = Instant::now();
         for place in &self.places {
-            place.idle.lock().retain_mut(|idle| idle.is_usable(config, now));
+            place.idle.lock().retain_mut(|idle| idle.is_usable(config));
             let mut shared = place.shared.lock();
             if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
                 *shared = None;

@@ -137,6 +137,11 @@ impl Span {
         &self.trace
     }
 
+    /// When it began.
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
     /// Whether [`Span::end`] will report anything: names and tags are made only then.
     pub fn is_recorded(&self) -> bool {
         self.trace.is_sampled() && self.trace.tracer.0.exporter.is_some()

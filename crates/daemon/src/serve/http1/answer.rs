@@ -208,12 +208,15 @@ fn content_length(out: &mut Vec<u8>, length: u64) {
 
 /// As Tomcat writes them: there are clients that look for `Allow`, not for `allow`.
 fn titled(out: &mut Vec<u8>, name: &HeaderName) {
+    let start = out.len();
+    out.extend_from_slice(name.as_str().as_bytes());
     let mut begins = true;
-    out.extend(name.as_str().bytes().map(|byte| {
-        let shown = if begins { byte.to_ascii_uppercase() } else { byte };
-        begins = byte == b'-';
-        shown
-    }));
+    for byte in out.iter_mut().skip(start) {
+        if begins {
+            byte.make_ascii_uppercase();
+        }
+        begins = *byte == b'-';
+    }
     out.extend_from_slice(b": ");
 }
 

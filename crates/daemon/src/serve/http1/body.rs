@@ -33,7 +33,7 @@ struct Home {
 
 impl Body {
     pub(super) fn of(mut reader: Reader, length: u64) -> (Self, Loan) {
-        let missing = length.saturating_sub(reader.inbox.len() as u64);
+        let missing = length.saturating_sub(reader.inbox.bytes.len() as u64);
         reader.expect(missing);
         let home = Arc::new(Mutex::new(Home::default()));
         (Self { reader: Some(reader), left: length, home: Arc::clone(&home) }, Loan(home))
@@ -94,9 +94,10 @@ impl http_body::Body for Body {
             let Some(reader) = this.reader.as_mut().filter(|_| this.left > 0) else {
                 return Poll::Ready(None);
             };
-            if !reader.inbox.is_empty() {
-                let here = usize::try_from(this.left).unwrap_or(usize::MAX).min(reader.inbox.len());
-                let data = reader.inbox.split_to(here).freeze();
+            let inbox = &mut reader.inbox.bytes;
+            if !inbox.is_empty() {
+                let here = usize::try_from(this.left).unwrap_or(usize::MAX).min(inbox.len());
+                let data = inbox.split_to(here).freeze();
                 this.left -= here as u64;
                 if this.left == 0 {
                     this.give_back();

@@ -19,11 +19,11 @@ use bytes::BytesMut;
 use http::{Request, Version};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use body::Body;
 
 use super::Handler;
+use super::draining::Draining;
 use crate::incoming::{Incoming, Plain};
 use answer::Writer;
 use body::Loan;
@@ -62,19 +62,28 @@ pub(super) async fn serve(
     stream: TcpStream,
     handler: &Handler,
     limits: Limits,
-    draining: &CancellationToken,
+    draining: &Draining,
 ) -> io::Result<Ended> {
     let (half, out) = stream.into_split();
     let (mut reader, mut writer) = (Reader::new(half), Writer::new(out));
     let mut patience = pin!(tokio::time::sleep(limits.patience));
-    let mut stop = pin!(draining.cancelled());
+    let mut stop = pin!(draining.token().cancelled());
+    // Drain and timer know the task from its first rest on; asking them again would only cost.
+    let mut known = false;
     loop {
         let deadline = Instant::now() + limits.patience;
         let next = poll_fn(|cx| match poll_next(&mut reader, limits, cx) {
-            Poll::Pending if stop.as_mut().poll(cx).is_ready() && reader.inbox.is_empty() => {
-                Poll::Ready(Ok(Next::Closed))
+            Poll::Pending => {
+                let first = !std::mem::replace(&mut known, true);
+                let stops = draining.has_begun() || (first && stop.as_mut().poll(cx).is_ready());
+                if stops && reader.inbox.bytes.is_empty() {
+                    return Poll::Ready(Ok(Next::Closed));
+                }
+                if !first && !patience.is_elapsed() {
+                    return Poll::Pending;
+                }
+                poll_late(patience.as_mut(), deadline, cx).map(|()| Ok(Next::Closed))
             }
-            Poll::Pending => poll_late(patience.as_mut(), deadline, cx).map(|()| Ok(Next::Closed)),
             ready @ Poll::Ready(_) => ready,
         });
         let asked = match next.await? {
@@ -82,7 +91,7 @@ pub(super) async fn serve(
             Next::Unusual => {
                 let Reader { half, inbox, .. } = reader;
                 return Ok(match half.reunite(writer.into_half()) {
-                    Ok(stream) => Ended::Unusual(stream, inbox),
+                    Ok(stream) => Ended::Unusual(stream, inbox.bytes),
                     Err(error) => return Err(io::Error::other(error)),
                 });
             }
@@ -91,7 +100,7 @@ pub(super) async fn serve(
         let keep = !asked.close;
         let (request, mut read) = request(*asked, reader);
         let Some(response) = answered(handler, request, &mut read).await else { return Ok(Ended::Over) };
-        let keep = keep && !draining.is_cancelled();
+        let keep = keep && !draining.has_begun();
         let keep = writer.send(response, keep, read.reader()).await?;
         let back = match read {
             Read::Here(reader) => Some(reader),
@@ -110,8 +119,8 @@ pub(super) async fn serve(
 /// Waits for a head. Without bytes at hand the buffer goes.
 fn poll_next(reader: &mut Reader, limits: Limits, cx: &mut Context<'_>) -> Poll<io::Result<Next>> {
     loop {
-        if !reader.inbox.is_empty() {
-            match head::take(&mut reader.inbox, limits.longest_head) {
+        if !reader.inbox.bytes.is_empty() {
+            match head::take(&mut reader.inbox.bytes, limits.longest_head) {
                 Parsed::Request(asked) => return Poll::Ready(Ok(Next::Request(asked))),
                 Parsed::Unusual => return Poll::Ready(Ok(Next::Unusual)),
                 Parsed::More => {}

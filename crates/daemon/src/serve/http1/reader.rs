@@ -4,58 +4,53 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::AHEAD;
-
-/// Room for most heads. Small allocations cost least.
-const ROOM: usize = 1000;
-const MOST_ROOM: usize = 64 << 10;
+use crate::buffers::{Inbox, LARGE, SMALL};
 
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) half: OwnedReadHalf,
-    pub(super) inbox: BytesMut,
+    pub(super) inbox: Inbox,
     /// How much the next read gets: more where reads came out full.
     room: usize,
 }
 
 impl Reader {
     pub(super) fn new(half: OwnedReadHalf) -> Self {
-        Self { half, inbox: BytesMut::new(), room: ROOM }
+        Self { half, inbox: Inbox::default(), room: SMALL }
     }
 
     /// Reads once; ready with 0 at the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.inbox.capacity() - self.inbox.len() < self.room / 2 {
-            self.inbox.reserve(self.room);
+        if self.inbox.room() < self.room / 2 {
+            self.inbox.make_room(self.room);
         }
-        let polled = pin!(self.half.read_buf(&mut self.inbox)).poll(cx);
-        if self.inbox.len() == self.inbox.capacity() && matches!(polled, Poll::Ready(Ok(1..))) {
-            self.room = (self.room * 4).min(MOST_ROOM);
+        let polled = pin!(self.half.read_buf(&mut self.inbox.bytes)).poll(cx);
+        if self.inbox.room() == 0 && matches!(polled, Poll::Ready(Ok(1..))) {
+            self.room = (self.room * 4).min(LARGE);
         }
         polled
     }
 
     /// Makes room for a body of which `left` bytes are to come.
     pub(super) fn expect(&mut self, left: u64) {
-        let most = usize::try_from(left).unwrap_or(MOST_ROOM).min(MOST_ROOM);
-        self.room = most.max(ROOM);
+        self.room = usize::try_from(left).unwrap_or(LARGE).clamp(SMALL, LARGE);
     }
 
     /// Gives up the buffer when nothing is in it.
     pub(super) fn rest(&mut self) {
-        if self.inbox.is_empty() && self.inbox.capacity() > 0 {
-            self.inbox = BytesMut::new();
-            self.room = ROOM;
+        if self.inbox.bytes.is_empty() {
+            self.inbox.rest();
+            self.room = SMALL;
         }
     }
 
     /// The other side has closed its half, or broken off. What it sends meanwhile is kept, up to a limit.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.inbox.len() < AHEAD {
+        while self.inbox.bytes.len() < AHEAD {
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return true,
                 Poll::Ready(Ok(_)) => {}
@@ -68,8 +63,8 @@ impl Reader {
     /// Passes over `left` bytes.
     pub(super) async fn skip(&mut self, mut left: u64) -> io::Result<()> {
         loop {
-            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.inbox.len());
-            drop(self.inbox.split_to(here));
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.inbox.bytes.len());
+            drop(self.inbox.bytes.split_to(here));
             left -= here as u64;
             if left == 0 {
                 return Ok(());

@@ -13,9 +13,10 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Request;
 use tokio::io::AsyncReadExt;
+use wellspring_daemon::buffers::{Inbox, SMALL};
 
 pub(super) use framing::{Decoded, Decoder};
 pub(super) use request::Upload;
@@ -25,14 +26,11 @@ pub(super) use stream::Stream;
 use super::body::Outgoing;
 use request::Stopped;
 
-/// Room for a head, and a small body with it.
-const HEAD: usize = 4 << 10;
-
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Stream,
-    inbox: BytesMut,
+    inbox: Inbox,
     longest_head: usize,
 }
 
@@ -47,18 +45,18 @@ pub(super) enum Failure {
 
 impl Wire {
     pub(super) fn new(stream: Stream, longest_head: usize) -> Self {
-        Self { stream, inbox: BytesMut::new(), longest_head }
+        Self { stream, inbox: Inbox::default(), longest_head }
     }
 
     /// May be used again: nobody hung up, and nothing came that nobody asked for.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.inbox.is_empty() && self.stream.is_quiet()
+        self.inbox.bytes.is_empty() && self.stream.is_quiet()
     }
 
     /// Gives up the buffer; `false` when the upstream has sent more than its answer.
     pub(super) fn rest(&mut self) -> bool {
-        let clean = self.inbox.is_empty();
-        self.inbox = BytesMut::new();
+        let clean = self.inbox.bytes.is_empty();
+        self.inbox.rest();
         clean
     }
 
@@ -106,15 +104,15 @@ impl Wire {
             _ => Ended::Failed(Failure::Wire {
                 reason: error.to_string(),
                 unsent: !started,
-                silent: self.inbox.is_empty(),
+                silent: self.inbox.bytes.is_empty(),
             }),
         }
     }
 
     fn poll_head(&mut self, method: &http::Method, cx: &mut Context<'_>) -> Poll<Result<Head, Ended>> {
         loop {
-            while !self.inbox.is_empty() {
-                match response::take(&mut self.inbox, method, self.longest_head) {
+            while !self.inbox.bytes.is_empty() {
+                match response::take(&mut self.inbox.bytes, method, self.longest_head) {
                     // Interim answers concern this hop only.
                     Ok(Some(head)) if head.status.is_informational() && head.status != 101 => {}
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
@@ -122,8 +120,8 @@ impl Wire {
                     Err(reason) => return failed(reason),
                 }
             }
-            let silent = self.inbox.is_empty();
-            match ready!(self.poll_fill(HEAD, cx)) {
+            let silent = self.inbox.bytes.is_empty();
+            match ready!(self.poll_fill(SMALL, cx)) {
                 Ok(0) => {
                     let reason = "connection closed before the answer was complete".to_owned();
                     let failure = Failure::Wire { reason, unsent: false, silent };
@@ -140,11 +138,10 @@ impl Wire {
 
     /// Reads once into at least `room` bytes.
     fn poll_fill(&mut self, room: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let missing = room.saturating_sub(self.inbox.capacity() - self.inbox.len());
-        if missing > 0 {
-            self.inbox.reserve(room);
+        if self.inbox.room() < room {
+            self.inbox.make_room(room);
         }
-        pin!(self.stream.read_buf(&mut self.inbox)).poll(cx)
+        pin!(self.stream.read_buf(&mut self.inbox.bytes)).poll(cx)
     }
 
     /// The next piece of the answer's body.
@@ -154,7 +151,7 @@ impl Wire {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Decoded, io::Error>> {
         loop {
-            match decoder.decode(&mut self.inbox) {
+            match decoder.decode(&mut self.inbox.bytes) {
                 Ok(Decoded::More) => {}
                 Ok(decoded) => return Poll::Ready(Ok(decoded)),
                 Err(reason) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason))),
@@ -171,11 +168,11 @@ impl Wire {
     /// A body that came with its head; nothing of it is left then.
     pub(super) fn whole(&mut self, decoder: &mut Decoder) -> Option<Bytes> {
         let length = usize::try_from(decoder.left()?).ok()?;
-        if length > self.inbox.len() {
+        if length > self.inbox.bytes.len() {
             return None;
         }
         *decoder = Decoder::NOTHING;
-        Some(self.inbox.split_to(length).freeze())
+        Some(self.inbox.bytes.split_to(length).freeze())
     }
 
     /// Goes on sending the request while its answer is read already; an error ends the sending.

@@ -186,6 +186,10 @@ impl Upload {
         let count = count - first;
         let second = count.min(self.data.len());
         self.data.advance(second);
+        if self.data.is_empty() {
+            // Even empty it would keep the client's buffer from being read into again.
+            self.data = Bytes::new();
+        }
         self.after = self.after.get(count - second..).unwrap_or_default();
     }
 }

@@ -19,9 +19,16 @@ impl Stream {
     /// Nothing came and nobody hung up since the last look. Costs no system call unless the kernel has announced something.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0_u8; 1];
-        let mut buffer = ReadBuf::new(&mut byte);
-        let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(self).poll_read(&mut cx, &mut buffer).is_pending()
+        match self {
+            Self::Plain(stream) => {
+                stream.try_read(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Secure(stream) => {
+                let mut buffer = ReadBuf::new(&mut byte);
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut cx, &mut buffer).is_pending()
+            }
+        }
     }
 }
 
