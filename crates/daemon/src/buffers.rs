@@ -15,7 +15,7 @@ pub const LARGE: usize = 64 << 10;
 
 /// So many of each are kept by a thread.
 const MOST_SMALL: usize = 64;
-const MOST_LARGE: usize = 4;
+const MOST_LARGE: usize = 16;
 
 #[derive(Default)]
 struct Kept {

@@ -13,6 +13,8 @@ pub mod codes;
 mod context;
 pub mod error_page;
 mod front;
+pub mod hashing;
+pub mod header_names;
 pub mod health;
 mod incoming;
 mod indicators;

@@ -3,7 +3,6 @@
 //! The clock stops when the answer's body has been handed over whole, so streams count in full.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,6 +21,8 @@ use tracing::warn;
 use wellspring_telemetry::traces::Span;
 use wellspring_telemetry::{Gauge, Meters, Timer, names};
 
+use crate::hashing::Short;
+
 /// The timers of `http.server.requests`, found by template, method and status without a lock.
 #[derive(Debug)]
 pub(crate) struct Requests {
@@ -35,29 +36,7 @@ pub(crate) struct Requests {
 }
 
 /// By template.
-type Timers = HashMap<Arc<str>, Vec<Bound>, BuildHasherDefault<Fnv>>;
-
-/// FNV-1a: templates are short, few, and not for callers to choose.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+type Timers = HashMap<Arc<str>, Vec<Bound>, Short>;
 
 #[derive(Clone, Debug)]
 struct Bound {

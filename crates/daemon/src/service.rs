@@ -2,6 +2,7 @@
 //!
 //! An `axum::Router` turns into it directly. Errors do not exist at this level: a service answers.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
+use tokio_util::sync::ReusableBoxFuture;
 
 pub use crate::incoming::Incoming;
 
@@ -20,7 +22,28 @@ pub type Request = http::Request<Incoming>;
 /// A response as axum makes it.
 pub type Response = http::Response<Body>;
 
-type Call = dyn Fn(Request, Caller) -> BoxFuture<'static, Response> + Send + Sync;
+/// Where the future of an answer lives. Futures are large, and the allocator is slow with large things.
+type Place = ReusableBoxFuture<'static, Response>;
+type Call = dyn Fn(Request, Caller, Option<Place>) -> Place + Send + Sync;
+
+/// So many are kept by a thread.
+const MOST_PLACES: usize = 64;
+
+thread_local! {
+    /// Places whose answers have been given.
+    static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Puts a future where an earlier one was, if it fits.
+fn put(place: Option<Place>, future: impl Future<Output = Response> + Send + 'static) -> Place {
+    match place {
+        None => Place::new(future),
+        Some(mut place) => {
+            place.set(future);
+            place
+        }
+    }
+}
 
 /// Who asks, and over which connection.
 #[derive(Clone, Debug)]
@@ -72,11 +95,21 @@ impl Service {
         F: Fn(Request, Caller) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response> + Send + 'static,
     {
-        Self { call: Arc::new(move |request, caller| Box::pin(call(request, caller))), routed: false }
+        Self {
+            call: Arc::new(move |request, caller, place| put(place, call(request, caller))),
+            routed: false,
+        }
     }
 
-    pub(crate) fn call(&self, request: Request, caller: Caller) -> BoxFuture<'static, Response> {
-        (self.call)(request, caller)
+    pub(crate) async fn call(&self, request: Request, caller: Caller) -> Response {
+        let mut place = (self.call)(request, caller, PLACES.with_borrow_mut(Vec::pop));
+        let response = place.get_pin().await;
+        PLACES.with_borrow_mut(|places| {
+            if places.len() < MOST_PLACES {
+                places.push(place);
+            }
+        });
+        response
     }
 }
 
@@ -117,14 +150,14 @@ where
 impl From<Router> for Service {
     fn from(router: Router) -> Self {
         let router = router.layer(tower::layer::layer_fn(Templated));
-        let call = move |mut request: Request, caller: Caller| {
+        let call = move |mut request: Request, caller: Caller, place: Option<Place>| {
             caller.note(request.extensions_mut());
             let mut router = router.clone();
             // A router is always ready, so there is nothing to poll for first.
-            Box::pin(async move {
+            put(place, async move {
                 let answer: Result<Response, Infallible> = tower::Service::call(&mut router, request).await;
                 answer.unwrap_or_else(|never| match never {})
-            }) as BoxFuture<'static, Response>
+            })
         };
         Self { call: Arc::new(call), routed: true }
     }

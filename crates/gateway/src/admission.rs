@@ -37,11 +37,18 @@ pub(crate) fn check(request: &Request) -> Result<PathAndQuery, Refusal> {
     if request.method() == Method::CONNECT {
         return Err(Refusal::Closed(StatusCode::METHOD_NOT_ALLOWED));
     }
-    if request.version() < Version::HTTP_2 && !is_framed_once(request.headers(), request.version()) {
+    // Most requests have one host and no body: a look at each header tells.
+    let (mut hosts, mut framed) = (0, false);
+    for (name, _) in request.headers() {
+        hosts += usize::from(*name == HOST);
+        framed |= *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
+    }
+    let version = request.version();
+    if framed && version < Version::HTTP_2 && !is_framed_once(request.headers(), version) {
         return Err(Refusal::Closed(StatusCode::BAD_REQUEST));
     }
     // Two hosts: whoever believes the other one routes differently.
-    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+    if hosts > 1 {
         return Err(Refusal::Closed(StatusCode::BAD_REQUEST));
     }
     let uri = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));

@@ -409,7 +409,10 @@ fn find(
     original: &Original,
     found: &mut Variables,
 ) -> Option<Arc<Route>> {
-    let host = original.host.as_ref().map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let host = original.host.as_ref().map(|host| match std::str::from_utf8(host.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(host.as_bytes()),
+    });
     let ask = Ask {
         method,
         path: uri.path(),

@@ -92,22 +92,24 @@ pub(crate) fn thrown(error: &Error, path: &str) -> Thrown {
 impl Call {
     /// The head of the answer is here, or there will be none.
     pub fn end(mut self, outcome: Result<StatusCode, &Error>) {
-        let (status, error) = match outcome {
-            Ok(status) => (status.as_str().to_owned(), None),
-            Err(error) => ("UNKNOWN".to_owned(), Some(error.to_string())),
-        };
-        self.report(status, error);
+        self.report(Some(outcome));
     }
 
-    fn report(&mut self, status: String, error: Option<String>) {
+    /// Words are made only for a span that is reported.
+    fn report(&mut self, outcome: Option<Result<StatusCode, &Error>>) {
         let Some(Pending { span, facts: Some(facts) }) = self.0.take() else { return };
+        let (status, error) = match outcome {
+            Some(Ok(status)) => (status.as_str().to_owned(), None),
+            Some(Err(error)) => ("UNKNOWN".to_owned(), Some(error.to_string())),
+            None => ("UNKNOWN".to_owned(), None),
+        };
         span.end(|| facts.describe(status, error));
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.report("UNKNOWN".to_owned(), None);
+        self.report(None);
     }
 }
 

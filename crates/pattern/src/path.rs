@@ -218,6 +218,9 @@ pub fn segments(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 fn value_of(raw: &str) -> Cow<'_, str> {
+    if !raw.bytes().any(|byte| matches!(byte, b';' | b'%')) {
+        return Cow::Borrowed(raw);
+    }
     decode(raw.split_once(';').map_or(raw, |(before, _)| before))
 }
 

@@ -72,13 +72,16 @@ pub fn remove(headers: &mut HeaderMap, names: &Names) {
 
 /// The headers that `Connection` names.
 fn named(headers: &HeaderMap) -> Vec<HeaderName> {
-    let lines = || headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let is_named = |name: &&HeaderName| {
-        lines().flat_map(|line| line.split(',')).any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
-    };
     // Naming a header that says where the message goes must not make it vanish.
-    let may_go = |name: &&HeaderName| !matches!(**name, http::header::HOST | http::header::CONTENT_LENGTH);
-    headers.keys().filter(may_go).filter(is_named).cloned().collect()
+    let may_go = |name: &HeaderName| !matches!(*name, http::header::HOST | http::header::CONTENT_LENGTH);
+    let mut named = Vec::new();
+    for line in headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()) {
+        for token in line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let is_meant = |name: &&HeaderName| name.as_str().as_bytes().eq_ignore_ascii_case(token);
+            named.extend(headers.keys().filter(is_meant).filter(|name| may_go(name)).cloned());
+        }
+    }
+    named
 }
 
 /// gRPC asks for trailers on every hop.

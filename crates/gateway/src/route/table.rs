@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wellspring_daemon::hashing::Short;
 use wellspring_pattern::{Variables, path};
 
 use super::Route;
@@ -24,7 +25,7 @@ pub struct Table {
 struct Node {
     /// Places in `routes`, ascending, of routes whose literal segments end here.
     here: Vec<u32>,
-    below: HashMap<Box<str>, Self>,
+    below: HashMap<Box<str>, Self, Short>,
 }
 
 impl Table {

@@ -4,7 +4,9 @@ use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+use crate::header_names;
 
 const MOST_HEADERS: usize = 64;
 
@@ -76,7 +78,7 @@ fn parse(bytes: &Bytes) -> Option<Asked> {
     let (mut length, mut close) = (None, false);
     let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 2);
     for line in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+        let name = header_names::read(line.name)?;
         if name == CONTENT_LENGTH {
             if length.is_some() {
                 return None;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use wellspring_daemon::header_names;
 
 use super::framing::{Chunk, Decoder};
 
@@ -58,28 +59,32 @@ pub(super) fn take(
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("malformed status")?;
     let headers = collect(parsed.headers, &bytes)?;
     let (http11, mut keep) = (parsed.version == Some(1), parsed.version == Some(1));
-    for token in headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b',')) {
+    for token in values(parsed.headers, "connection").flat_map(|value| value.split(|b| *b == b',')) {
         let token = token.trim_ascii();
         keep = (keep || token.eq_ignore_ascii_case(b"keep-alive")) && !token.eq_ignore_ascii_case(b"close");
     }
-    let patience = patience(&headers);
+    let patience = patience(parsed.headers);
     let mut head = Head { status, headers, body: Decoder::NOTHING, keep, patience };
-    head.frame(method, http11)?;
+    head.frame(parsed.headers, method, http11)?;
     Ok(Some(head))
 }
 
 impl Head {
-    fn frame(&mut self, method: &Method, http11: bool) -> Result<(), &'static str> {
+    fn frame(
+        &mut self,
+        lines: &[httparse::Header<'_>],
+        method: &Method,
+        http11: bool,
+    ) -> Result<(), &'static str> {
         let bare = method == Method::HEAD
             || self.status.is_informational()
             || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if bare {
             return Ok(());
         }
-        let mut encodings = self.headers.get_all(TRANSFER_ENCODING).iter();
+        let mut encodings = values(lines, "transfer-encoding");
         if let Some(encoding) = encodings.next() {
-            if !http11 || encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked")
-            {
+            if !http11 || encodings.next().is_some() || !encoding.eq_ignore_ascii_case(b"chunked") {
                 return Err("transfer encoding that is not understood");
             }
             // Two lengths: the chunks count, and nobody relies on what comes behind them.
@@ -89,7 +94,7 @@ impl Head {
             self.body = Decoder::Chunked(Chunk::Size);
             return Ok(());
         }
-        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
+        let mut lengths = values(lines, "content-length");
         let Some(first) = lengths.next() else {
             self.body = Decoder::Close;
             self.keep = false;
@@ -98,7 +103,7 @@ impl Head {
         if lengths.any(|other| other != first) {
             return Err("two different content lengths");
         }
-        self.body = Decoder::Length(number(first.as_bytes()).ok_or("malformed content length")?);
+        self.body = Decoder::Length(number(first).ok_or("malformed content length")?);
         Ok(())
     }
 }
@@ -112,8 +117,13 @@ fn number(digits: &[u8]) -> Option<u64> {
         .try_fold(0_u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
-fn patience(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
+/// The values of a header, from the lines: a few of them are searched sooner than a map.
+fn values<'a>(lines: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
+}
+
+fn patience(lines: &[httparse::Header<'_>]) -> Option<Duration> {
+    let value = std::str::from_utf8(values(lines, "keep-alive").next()?).ok()?;
     let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
@@ -121,7 +131,7 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
 fn collect(lines: &[httparse::Header<'_>], bytes: &Bytes) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::with_capacity(lines.len() + 2);
     for line in lines {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| "malformed header name")?;
+        let name = header_names::read(line.name).ok_or("malformed header name")?;
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value))
             .map_err(|_| "malformed header value")?;
         headers.append(name, value);
