@@ -1,29 +1,30 @@
 //! The gateway as the admin API shows and changes it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use http::Method;
 use tokio::time::Instant;
 use wellspring_daemon::admin::Denied;
+use wellspring_daemon::admin::resilience::RequestLimiter;
 use wellspring_daemon::admin::routes::{
     AppliedRoutes, Gateway, GatewayRoute, RefusedRoutes, Replay, ReplayOrder, RouteDiff, RouteTable,
     RouteTrace, TraceOrder,
 };
-use wellspring_properties::relaxed::canonical;
-use wellspring_properties::{Environment, Problem, PropertySource};
+use wellspring_properties::{Environment, Problem};
+use wellspring_wire::Millis;
 
-use crate::config::{PREFIX, with_both_prefixes};
+use crate::config::PREFIX;
 use crate::offline::placed;
 use crate::problem::BAD_ROUTE;
+use crate::rate_limit::verdicts::{Limiter, Verdicts};
 use crate::replay::{self, record};
 use crate::route::definition::Step;
-use crate::route::refresh::{Applied, Refresh, State};
+use crate::route::operated::{Applied, Switch, applicable};
+use crate::route::refresh::{Refresh, State};
 use crate::route::{Definition, Destination, Route, difference};
 use crate::trace::{self, Described, Unreadable};
 use crate::tree::Tree;
-
-/// What of a settings file can be applied.
-const APPLICABLE: [&str; 2] = ["routes", "default-filters"];
 
 /// Hands the API what it asks for.
 pub(crate) struct Operator {
@@ -42,7 +43,8 @@ impl Gateway for Operator {
         let mut items: Vec<GatewayRoute> =
             snapshot.table.routes().iter().map(|route| self.shown(route, &state, now)).collect();
         items.extend(state.off.iter().map(|definition| self.switched_off(definition, &state)));
-        let source = match &state.applied {
+        let applied = state.changes.applied.as_ref();
+        let source = match applied {
             Some(applied) => format!("applied by {}", applied.by),
             None => "configuration".to_owned(),
         };
@@ -56,11 +58,31 @@ impl Gateway for Operator {
             revision: state.revision,
             since: state.since,
             source,
+            applied_at: applied.map(|applied| applied.at),
+            kept: state.kept,
             items,
             refused,
             left_out: state.left_out,
             recording: self.refresh.proxy().platform.watch.recorder.state(),
         }
+    }
+
+    fn limiters(&self) -> Vec<RequestLimiter> {
+        let shown = |(limiter, verdicts): (Limiter, Arc<Verdicts>)| RequestLimiter {
+            daemon: self.daemon(),
+            route: limiter.route,
+            kept_in: if limiter.shared { "redis" } else { "local" }.to_owned(),
+            key: limiter.key.counts_by().to_owned(),
+            replenish: limiter.bucket.rate,
+            burst: limiter.bucket.capacity,
+            requested: limiter.bucket.requested,
+            allowed: verdicts.allowed.load(Relaxed),
+            refused: verdicts.refused.load(Relaxed),
+            nameless: verdicts.nameless.load(Relaxed),
+            unasked: verdicts.unasked.load(Relaxed),
+            last_refused: verdicts.last_refused(),
+        };
+        self.refresh.proxy().platform.verdicts.in_force().into_iter().map(shown).collect()
     }
 
     fn trace(&self, order: TraceOrder) -> Result<RouteTrace, Denied> {
@@ -98,11 +120,12 @@ impl Gateway for Operator {
         Ok(difference::between(&self.in_force(), &after.routes()))
     }
 
-    fn enable(&self, id: &str, enabled: bool) -> Result<(GatewayRoute, GatewayRoute), Denied> {
+    fn enable(&self, id: &str, enabled: bool, actor: &str) -> Result<(GatewayRoute, GatewayRoute), Denied> {
         let find = || self.routes().items.into_iter().find(|route| route.id == id);
         let unknown = || Denied::Unknown("route", id.to_owned());
         let before = find().ok_or_else(unknown)?;
-        self.refresh.switch(id, enabled).map_err(refused)?;
+        let switch = Switch { enabled, by: actor.to_owned(), at: Millis::now() };
+        self.refresh.switch(id, switch).map_err(refused)?;
         Ok((before, find().ok_or_else(unknown)?))
     }
 
@@ -114,13 +137,15 @@ impl Gateway for Operator {
         } else {
             let (_, own) = self.proposed(text)?;
             let (settings, ignored) = applicable(&own);
-            let applied = Applied { settings, by: actor.to_owned() };
+            let (by, at) = (actor.to_owned(), Millis::now());
+            let applied = Applied { settings, text: text.to_owned(), by, at };
             self.refresh.apply(Some(applied)).map_err(refused)?;
             ignored
         };
-        let after = self.in_force();
+        let (after, state) = (self.in_force(), self.refresh.state());
         Ok(AppliedRoutes {
-            revision: self.refresh.state().revision,
+            revision: state.revision,
+            kept: state.kept,
             before,
             routes: after.len(),
             diff: difference::between(&old, &after),
@@ -160,6 +185,7 @@ impl Operator {
 
     fn shown(&self, route: &Route, state: &State, now: Instant) -> GatewayRoute {
         let figures = route.meters.figures.look(now);
+        let switch = state.changes.switched.get(&*route.id);
         let metadata = (!route.metadata.is_empty()).then(|| Tree::Map(route.metadata.clone()).to_json());
         GatewayRoute {
             id: route.id.to_string(),
@@ -169,7 +195,9 @@ impl Operator {
             filters: route.chain.shown().iter().map(|(text, _)| plain(text)).collect(),
             source: self.source(&route.definition),
             enabled: true,
-            switched: state.switched.contains_key(&*route.id),
+            switched: switch.is_some(),
+            switched_by: switch.map(|switch| switch.by.clone()),
+            switched_at: switch.map(|switch| switch.at),
             service: match &route.destination {
                 Destination::Balanced { service, .. } => Some(service.to_string()),
                 _ => None,
@@ -185,6 +213,7 @@ impl Operator {
     }
 
     fn switched_off(&self, definition: &Definition, state: &State) -> GatewayRoute {
+        let switch = state.changes.switched.get(&definition.id);
         GatewayRoute {
             id: definition.id.clone(),
             order: definition.order.into(),
@@ -193,7 +222,9 @@ impl Operator {
             filters: definition.filters.iter().map(written).collect(),
             source: self.source(definition),
             enabled: false,
-            switched: state.switched.contains_key(&definition.id),
+            switched: switch.is_some(),
+            switched_by: switch.map(|switch| switch.by.clone()),
+            switched_at: switch.map(|switch| switch.at),
             ..GatewayRoute::default()
         }
     }
@@ -212,32 +243,6 @@ fn written(step: &Step) -> String {
     });
     let args: Vec<String> = args.collect();
     if args.is_empty() { step.name.clone() } else { format!("{}={}", step.name, args.join(",")) }
-}
-
-/// The part of settings that can be applied, and the keys that cannot.
-fn applicable(own: &Environment) -> (Environment, Vec<String>) {
-    let prefixes: Vec<String> = [PREFIX, "spring.cloud.gateway"]
-        .iter()
-        .flat_map(|prefix| APPLICABLE.map(|name| canonical(&format!("{prefix}.{name}")).into_owned()))
-        .collect();
-    let (mut sources, mut ignored) = (Vec::new(), Vec::new());
-    for source in own.sources() {
-        let mut kept = PropertySource::new("applied", indexmap::IndexMap::new());
-        for (key, entry) in &source.entries {
-            let form = canonical(key);
-            let below = |prefix: &String| {
-                let rest = form.strip_prefix(prefix.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
-            };
-            if prefixes.iter().any(below) {
-                kept.entries.insert(key.clone(), entry.clone());
-            } else if !ignored.contains(key) {
-                ignored.push(key.clone());
-            }
-        }
-        sources.push(kept);
-    }
-    (with_both_prefixes(&Environment::new(sources, Vec::new())), ignored)
 }
 
 fn one(problem: Problem) -> Denied {

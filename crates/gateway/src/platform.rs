@@ -14,6 +14,7 @@ use wellspring_telemetry::Meters;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rate_limit::local::Local;
+use crate::rate_limit::verdicts;
 use crate::resilience::Breakers;
 use crate::spans::Spans;
 use crate::upstream::Upstreams;
@@ -31,6 +32,7 @@ pub struct Platform {
     pub meters: Meters,
     pub breakers: Breakers,
     pub local_limits: Arc<Local>,
+    pub verdicts: verdicts::All,
     pub watch: Watch,
     pub spans: Spans,
     redis: Mutex<Option<Redis>>,
@@ -45,6 +47,7 @@ impl Platform {
             metrics: Metrics::new(meters, env),
             meters: meters.clone(),
             local_limits: Arc::default(),
+            verdicts: verdicts::All::default(),
             watch: Watch::read(env, meters)?,
             spans: Spans::read(env),
             redis: Mutex::default(),

@@ -5,6 +5,7 @@
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use wellspring_properties::Problem;
 use wellspring_redis::{Address, Redis};
 use wellspring_telemetry::{Counter, names};
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::rate_limit::key::KeyResolver;
 use crate::rate_limit::local::Local;
+use crate::rate_limit::verdicts::{Limiter, Verdicts};
 use crate::rate_limit::{self, Bucket, Decision};
 use crate::reply::Reply;
 use crate::route::args::{Args, bean_name};
@@ -45,6 +47,7 @@ struct Rules {
     empty_key_status: StatusCode,
     status: StatusCode,
     headers: Option<Names>,
+    verdicts: Arc<Verdicts>,
 }
 
 /// Names of the headers that tell the client its quota.
@@ -72,15 +75,6 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
         .or(default_empty)
         .unwrap_or(StatusCode::FORBIDDEN);
     let deny = settings.flag("filter.request-rate-limiter.deny-empty-key", true)?;
-    let rules = Rules {
-        route: args.text("routeId").unwrap_or_else(|| setup.route.to_owned()),
-        bucket,
-        key,
-        deny_empty_key: args.boolean("deny-empty-key", deny)?,
-        empty_key_status,
-        status,
-        headers: header_names(&settings, bucket)?,
-    };
     let limiter = args.text("rate-limiter");
     let bean = limiter.as_deref().map(|text| bean_name(text).unwrap_or_default());
     let redis = match bean {
@@ -92,6 +86,17 @@ pub(super) fn build(args: &Args, setup: &Setup<'_>) -> Result<Built, Problem> {
                 .wrong("rate-limiter", "is not a known rate limiter")
                 .hint("#{@redisRateLimiter} or #{@localRateLimiter}"));
         }
+    };
+    let watched = Limiter { route: setup.route.to_owned(), shared: redis, key, bucket };
+    let rules = Rules {
+        route: args.text("routeId").unwrap_or_else(|| setup.route.to_owned()),
+        bucket,
+        key,
+        deny_empty_key: args.boolean("deny-empty-key", deny)?,
+        empty_key_status,
+        status,
+        headers: header_names(&settings, bucket)?,
+        verdicts: setup.platform.verdicts.of(watched),
     };
     if redis {
         let tags = [("routeId", setup.route)];
@@ -128,7 +133,10 @@ impl Rules {
     fn key(&self, exchange: &Exchange) -> Result<Option<String>, Reply> {
         match self.key.resolve(exchange).filter(|key| !key.is_empty()) {
             Some(key) => Ok(Some(key)),
-            None if self.deny_empty_key => Err(Reply::refusal(self.empty_key_status)),
+            None if self.deny_empty_key => {
+                self.verdicts.refuse(&self.verdicts.nameless);
+                Err(Reply::refusal(self.empty_key_status))
+            }
             None => Ok(None),
         }
     }
@@ -138,7 +146,14 @@ impl Rules {
         if let Some(names) = &self.headers {
             names.write(decision, &mut exchange.answer);
         }
-        if decision.allowed { Ok(()) } else { Err(Reply::refusal(self.status)) }
+        if !decision.allowed {
+            self.verdicts.refuse(&self.verdicts.refused);
+            return Err(Reply::refusal(self.status));
+        }
+        let verdicts = &self.verdicts;
+        let count = if decision == Decision::UNASKED { &verdicts.unasked } else { &verdicts.allowed };
+        count.fetch_add(1, Relaxed);
+        Ok(())
     }
 }
 

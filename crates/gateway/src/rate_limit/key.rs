@@ -7,7 +7,7 @@ use crate::query;
 use crate::security::principal::Scheme;
 
 /// What a request is counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyResolver {
     /// The user's name; there is none without a login.
     Principal,
@@ -39,6 +39,19 @@ impl KeyResolver {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, resolver)| *resolver)
+    }
+
+    /// What it counts by, in words.
+    #[must_use]
+    pub fn counts_by(self) -> &'static str {
+        match self {
+            Self::Principal => "user",
+            Self::Address => "address",
+            Self::User => "query parameter user",
+            Self::ApiKey => "API key",
+            Self::Path => "path",
+            Self::Token => "Authorization header",
+        }
     }
 
     /// All names, for a hint.

@@ -5,13 +5,14 @@
 pub mod key;
 pub mod local;
 pub mod redis;
+pub mod verdicts;
 
 use wellspring_properties::Problem;
 
 use crate::route::args::Args;
 
 /// How a bucket fills and what a request takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Bucket {
     /// Tokens per second.
     pub rate: u64,

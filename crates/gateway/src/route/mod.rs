@@ -4,6 +4,7 @@ pub mod args;
 pub mod compile;
 pub mod definition;
 pub mod difference;
+pub mod operated;
 pub mod refresh;
 pub mod source;
 pub mod table;

@@ -13,6 +13,7 @@ use wellspring_daemon::admin::{Admin, Topic};
 use wellspring_properties::{Environment, Problem};
 use wellspring_wire::Millis;
 
+use super::operated::{Applied, Changes, File, Found, Switch};
 use super::source::discovery::Locator;
 use super::source::memory::Memory;
 use super::source::properties;
@@ -33,6 +34,8 @@ pub struct Refresh {
     pub memory: Memory,
     /// Where added routes are kept beyond this process.
     redis: Option<Routes>,
+    /// Where an operator's changes are.
+    file: File,
     /// One refresh at a time.
     running: Mutex<()>,
     state: RwLock<State>,
@@ -45,9 +48,10 @@ pub struct State {
     /// Counts up with every set of routes.
     pub revision: u64,
     pub since: Option<Millis>,
-    pub applied: Option<Arc<Applied>>,
-    /// Routes that somebody switched, and to what.
-    pub switched: BTreeMap<String, bool>,
+    /// What an operator changed.
+    pub changes: Changes,
+    /// It outlives a restart.
+    pub kept: bool,
     /// Routes that are not tried because they are switched off.
     pub off: Vec<Definition>,
     /// A newer set that was refused: when, and why.
@@ -56,19 +60,10 @@ pub struct State {
     pub left_out: Vec<String>,
 }
 
-/// Routes in the place of those of the configuration.
-#[derive(Debug)]
-pub struct Applied {
-    /// Only routes and default filters are in it.
-    pub settings: Environment,
-    pub by: String,
-}
-
 /// A set of routes to be tried.
 struct Attempt {
     env: Environment,
-    applied: Option<Arc<Applied>>,
-    switched: BTreeMap<String, bool>,
+    changes: Changes,
     strict: bool,
     /// What for, as the event log says it.
     cause: &'static str,
@@ -84,6 +79,7 @@ impl Refresh {
         };
         Ok(Self {
             proxy,
+            file: File::read(&env),
             env: RwLock::new(env),
             memory: Memory::default(),
             redis,
@@ -144,7 +140,7 @@ impl Refresh {
     /// The settings in force, applied routes included.
     #[must_use]
     pub fn effective(&self) -> Environment {
-        laid_over(&self.env(), self.state.read().applied.as_deref())
+        laid_over(&self.env(), self.state.read().changes.applied.as_deref())
     }
 
     /// The definitions of all sources now.
@@ -159,7 +155,7 @@ impl Refresh {
         &self,
         own: Vec<Definition>,
         env: &Environment,
-        switched: &BTreeMap<String, bool>,
+        switched: &BTreeMap<String, Switch>,
     ) -> Result<Vec<Definition>, Problem> {
         let mut definitions = own;
         definitions.extend(self.memory.all());
@@ -167,22 +163,43 @@ impl Refresh {
             definitions.extend(locator.definitions(&*self.proxy.platform.client.discovery()));
         }
         for definition in &mut definitions {
-            if let Some(enabled) = switched.get(&definition.id) {
-                definition.enabled = *enabled;
+            if let Some(switch) = switched.get(&definition.id) {
+                definition.enabled = switch.enabled;
             }
         }
         Ok(definitions)
     }
 
     fn attempt(&self, cause: &'static str) -> Attempt {
-        let State { applied, switched, .. } = self.state();
         let strict = self.proxy.config.fail_on_route_definition_error;
-        Attempt { env: self.env(), applied, switched, strict, cause }
+        Attempt { env: self.env(), changes: self.state().changes, strict, cause }
     }
 
-    /// At the start: with `fail-on-route-definition-error` the first problem ends it, else bad routes are left out.
+    /// At the start: with `fail-on-route-definition-error` the first problem ends it, else bad routes are left out. What an
+    /// operator changed before is in force again, unless it does not fit any more.
     pub fn start(&self) -> Result<(), Problem> {
-        self.run(self.attempt("start")).map_err(|mut problems| problems.remove(0))
+        let env = self.env();
+        let own = if self.file.is_named() { written(&env) } else { Vec::new() };
+        let Found { mut changes, mut dropped } = self.file.load(&env, &own)?;
+        if let Some(applied) = &changes.applied {
+            let again = Attempt { changes: changes.clone(), strict: true, ..self.attempt("start") };
+            match self.run(again) {
+                Ok(()) => return Ok(()),
+                Err(problems) => {
+                    let why = problems.first().map(Problem::line).unwrap_or_default();
+                    let by = &applied.by;
+                    dropped = Some(format!("routes applied by {by} are not in force again: {why}"));
+                }
+            }
+            changes.applied = None;
+        }
+        if let Some(why) = dropped {
+            tracing::warn!("{why}");
+            let event = New::of(Topic::Routes, "not kept", self.name(), self.name());
+            self.note(event, || (why, json!({"cause": "start"})));
+        }
+        let first = Attempt { changes, ..self.attempt("start") };
+        self.run(first).map_err(|mut problems| problems.remove(0))
     }
 
     /// Later: all or nothing. The problems are logged and returned.
@@ -201,8 +218,8 @@ impl Refresh {
     pub fn with(&self, env: &Environment) -> Result<(), Vec<Problem>> {
         let env = with_both_prefixes(env);
         let mut attempt = Attempt { env: env.clone(), ..self.attempt("configuration") };
-        if attempt.applied.is_some() && written(&env) != written(&self.env()) {
-            attempt.applied = None;
+        if attempt.changes.applied.is_some() && written(&env) != written(&self.env()) {
+            attempt.changes.applied = None;
         }
         self.run(attempt)?;
         *self.env.write() = env;
@@ -212,13 +229,15 @@ impl Refresh {
     /// Puts other routes in the place of the configuration's, or takes them away again.
     pub fn apply(&self, applied: Option<Applied>) -> Result<(), Vec<Problem>> {
         let cause = if applied.is_some() { "applied" } else { "taken back" };
-        self.run(Attempt { applied: applied.map(Arc::new), strict: true, ..self.attempt(cause) })
+        let mut attempt = Attempt { strict: true, ..self.attempt(cause) };
+        attempt.changes.applied = applied.map(Arc::new);
+        self.run(attempt)
     }
 
     /// Switches a route on or off.
-    pub fn switch(&self, id: &str, enabled: bool) -> Result<(), Vec<Problem>> {
-        let mut attempt = self.attempt(if enabled { "enabled" } else { "disabled" });
-        attempt.switched.insert(id.to_owned(), enabled);
+    pub fn switch(&self, id: &str, switch: Switch) -> Result<(), Vec<Problem>> {
+        let mut attempt = self.attempt(if switch.enabled { "enabled" } else { "disabled" });
+        attempt.changes.switched.insert(id.to_owned(), switch);
         self.run(attempt)
     }
 
@@ -226,8 +245,10 @@ impl Refresh {
         let _running = self.running.lock();
         let cause = attempt.cause;
         let before = self.proxy.snapshot();
+        let configured = attempt.env.clone();
         match self.build(attempt) {
-            Ok(state) => {
+            Ok(mut state) => {
+                state.kept = self.keep(&state.changes, &configured);
                 let after = self.proxy.snapshot();
                 let (revision, count) = (state.revision, after.table.routes().len());
                 let problems = state.left_out.len();
@@ -259,24 +280,31 @@ impl Refresh {
         }
     }
 
+    /// Writes down what an operator changed, when that is another; whether it outlives a restart.
+    fn keep(&self, changes: &Changes, configured: &Environment) -> bool {
+        let State { changes: before, kept, revision, .. } = self.state();
+        if !self.file.is_named() {
+            return false;
+        }
+        if changes.same(&before) {
+            return kept || revision == 0;
+        }
+        let own = if changes.applied.is_some() { written(configured) } else { Vec::new() };
+        self.file.keep(changes, own)
+    }
+
     fn build(&self, attempt: Attempt) -> Result<State, Vec<Problem>> {
-        let Attempt { env, applied, switched, strict, .. } = attempt;
+        let Attempt { env, changes, strict, .. } = attempt;
         let State { revision, .. } = self.state();
-        let state = State {
-            revision: revision + 1,
-            since: Some(Millis::now()),
-            applied,
-            switched,
-            ..State::default()
-        };
+        let state = State { revision: revision + 1, since: Some(Millis::now()), changes, ..State::default() };
         if !self.proxy.config.enabled {
             self.proxy.replace(Snapshot::default());
             return Ok(state);
         }
-        let env = &laid_over(&env, state.applied.as_deref());
+        let env = &laid_over(&env, state.changes.applied.as_deref());
         let one = |problem: Problem| vec![problem];
         let read = properties::read(env).map_err(one)?;
-        let definitions = self.complete(read.definitions, env, &state.switched).map_err(one)?;
+        let definitions = self.complete(read.definitions, env, &state.changes.switched).map_err(one)?;
         let platform = &self.proxy.platform;
         let (routes, compiling) =
             compile::all(&definitions, &read.defaults, &self.proxy.config, env, platform);

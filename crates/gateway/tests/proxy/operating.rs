@@ -172,6 +172,123 @@ async fn a_file_is_compared_beside_the_routes_that_no_file_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_changed_is_in_force_after_a_restart_and_can_be_undone() {
+    let (upstream, folder) = (Echo::start(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("state/changes.json");
+    let configured = |filter: &[&str]| {
+        let kept = format!("wellspring.gateway.changes-file: {}", file.display());
+        format!("{kept}\n{}", one_route(&upstream.url(""), filter))
+    };
+    let other = format!(
+        "routes:\n- {{id: new, uri: '{0}', predicates: [Path=/new/**]}}\n- {{id: old, uri: '{0}', predicates: [Path=/old/**]}}\n",
+        upstream.url("")
+    );
+    let first = Operated::start(&configured(&[])).await;
+    assert_eq!(first.get("/routes")["kept"], true, "whatever comes");
+    let applied = first.done("/routes/apply", &json!({"routes": other, "reason": "try"}));
+    let switched = first.done("/routes/old/enabled", &json!({"enabled": false, "reason": "too old"}));
+    assert_eq!((&applied["kept"], &switched["kept"]), (&json!(true), &json!(true)));
+    let before = first.get("/routes");
+    first.gateway.running.stop().await;
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "routes may hold secrets");
+
+    let second = Operated::start(&configured(&[])).await;
+    let again = second.get("/routes");
+    for name in ["source", "appliedAt", "kept"] {
+        assert_eq!(again[name], before[name], "{name}");
+    }
+    assert_eq!((&again["source"], again["appliedAt"].is_i64()), (&json!("applied by local"), true));
+    let old = second.route("old");
+    assert_eq!((&old["enabled"], &old["switchedBy"]), (&json!(false), &json!("local")), "{old}");
+    assert_eq!((second.status("/new/x"), second.status("/old/x")), (200, 404));
+    second.done("/routes/old/enabled", &json!({"enabled": true}));
+    assert_eq!(second.status("/old/x"), 200);
+    second.gateway.running.stop().await;
+
+    // Another configuration is newer than what was applied.
+    let third = Operated::start(&configured(&["PrefixPath=/p"])).await;
+    let table = third.get("/routes");
+    assert_eq!((&table["source"], &table["kept"]), (&json!("configuration"), &json!(true)), "{table}");
+    let told = third.events("routes");
+    assert!(
+        told[0]["kind"] == "not kept" && told[0]["text"].as_str().unwrap().contains("are others since"),
+        "{told:?}"
+    );
+    third.done("/routes/apply", &json!({"routes": other}));
+    third.done("/routes/apply", &json!({"routes": ""}));
+    third.gateway.running.stop().await;
+    let fourth = Operated::start(&configured(&["PrefixPath=/p"])).await;
+    assert_eq!(
+        (&fourth.get("/routes")["source"], fourth.status("/x")),
+        (&json!("configuration"), 200),
+        "undone"
+    );
+    fourth.gateway.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limiters_of_routes_tell_how_they_judged_and_never_whom() {
+    let upstream = Echo::start();
+    let limiter = |key: &str| {
+        format!(
+            "{{name: RequestRateLimiter, args: {{key-resolver: '#{{@{key}}}', redis-rate-limiter.replenishRate: 1, redis-rate-limiter.burstCapacity: 2}}}}"
+        )
+    };
+    let yaml = format!(
+        "spring.cloud.gateway.routes:\n- id: keyed\n  uri: {0}\n  predicates: [Path=/keyed]\n  filters: [{1}]\n- id: plain\n  uri: {0}\n  predicates: [Path=/plain]\n",
+        upstream.url(""),
+        limiter("apiKeyResolver")
+    );
+    let operated = Operated::start(&yaml).await;
+    let ask = |key: Option<&str>| {
+        let request = Request::new("GET", "/keyed");
+        let request = match key {
+            Some(key) => request.header("X-Api-Key", key),
+            None => request,
+        };
+        request.send(operated.gateway.port()).unwrap().status
+    };
+    let shown = || operated.get("/resilience")["requestLimiters"].clone();
+    let unused = shown();
+    assert_eq!((unused.as_array().unwrap().len(), &unused[0]["lastRefused"]), (1, &Value::Null), "{unused}");
+    let one = |name: &str| unused[0][name].clone();
+    assert_eq!(
+        [
+            one("daemon"),
+            one("route"),
+            one("keptIn"),
+            one("key"),
+            one("replenish"),
+            one("burst"),
+            one("requested")
+        ],
+        [json!("gateway"), json!("keyed"), json!("local"), json!("API key"), json!(1), json!(2), json!(1)]
+    );
+    let mut allowed = 0;
+    poll::until("the bucket is empty", Duration::from_secs(20), || {
+        let status = ask(Some("marker-of-a-secret"));
+        allowed += u64::from(status == 200);
+        status == 429
+    });
+    assert_eq!(ask(None), 403);
+    let told = shown();
+    assert_eq!(
+        (&told[0]["allowed"], &told[0]["refused"], &told[0]["nameless"]),
+        (&json!(allowed), &json!(1), &json!(1)),
+        "{told}"
+    );
+    assert!(told[0]["lastRefused"].is_i64() && !told.to_string().contains("marker"), "{told}");
+    operated.done("/routes/plain/enabled", &json!({"enabled": false}));
+    assert_eq!(shown(), told, "other routes have changed, not this one");
+    operated.done("/routes/keyed/enabled", &json!({"enabled": false}));
+    poll::until("the route is gone, and its limiter with it", Duration::from_secs(10), || {
+        operated.status("/nowhere") == 404 && shown() == json!([])
+    });
+    operated.gateway.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trace_names_the_line_of_the_condition_and_of_each_filter() {
     let upstream = Echo::start();
     let yaml = format!(
