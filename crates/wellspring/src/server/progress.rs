@@ -12,11 +12,18 @@ pub(crate) struct Progress {
     name: &'static str,
     whole: u128,
     shown: bool,
+    /// What is drawn now.
+    drawn: String,
 }
 
 impl Progress {
     pub(crate) fn new(name: &'static str, whole: u128, form: &Form) -> Self {
-        Self { name, whole: whole.max(1), shown: !form.quiet && io::stderr().is_terminal() }
+        Self {
+            name,
+            whole: whole.max(1),
+            shown: !form.quiet && io::stderr().is_terminal(),
+            drawn: String::new(),
+        }
     }
 
     /// So much is done.
@@ -24,7 +31,7 @@ impl Progress {
         let done = done.min(self.whole);
         let full = usize::try_from(done * WIDTH / self.whole).unwrap_or(0);
         let rest = usize::try_from(WIDTH).unwrap_or(0).saturating_sub(full);
-        self.draw(&format!(
+        self.draw(format!(
             "{} [{}{}] {} %",
             self.name,
             "#".repeat(full),
@@ -35,12 +42,18 @@ impl Progress {
 
     /// The bar goes; what was done is told by the answer.
     pub(crate) fn end(&mut self) {
-        self.draw("");
+        self.draw(String::new());
         self.shown = false;
     }
 
-    fn draw(&mut self, text: &str) {
+    /// Over what was there, with blanks: no escape sequences, whatever the terminal.
+    fn draw(&mut self, text: String) {
+        if !self.shown || text == self.drawn {
+            return;
+        }
+        let (width, back) = (self.drawn.len(), if text.is_empty() { "\r" } else { "" });
         // A terminal that went away wants no bars any more.
-        self.shown = self.shown && write!(io::stderr(), "\r\x1b[K{text}").is_ok();
+        self.shown = write!(io::stderr(), "\r{text:<width$}{back}").is_ok();
+        self.drawn = text;
     }
 }

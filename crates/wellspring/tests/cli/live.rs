@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wellspring_test_support::process::Guard;
-use wellspring_test_support::{poll, port};
+use wellspring_test_support::{http1, poll, port};
 
 use super::{Said, command, said};
 
@@ -96,6 +96,25 @@ fn a_platform_is_checked_watched_and_mended() {
     for line in ["daemons\n", "  ✓ ", "breakers\n", "drift\n", "routes\n", "0 problems"] {
         assert!(fine.out.contains(line), "{line:?} is missing:\n{}", fine.out);
     }
+
+    let late = "self-preservation is active:";
+    assert!(!fine.out.contains(late), "nobody is late right after a start:\n{}", fine.out);
+    // Everything is here: loopback addresses are as good as any, until somebody is elsewhere.
+    let loopback = "the loopback address";
+    assert!(fine.out.contains("all on this machine") && !fine.out.contains(loopback), "{}", fine.out);
+    let registry = platform.ports[0];
+    let far = serde_json::json!({"instance": {
+        "instanceId": "far", "hostName": "far", "app": "FAR", "ipAddr": "192.0.2.7", "status": "UP",
+        "port": {"$": 80, "@enabled": "true"},
+        "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
+    }});
+    let request = http1::Request::new("POST", "/eureka/apps/FAR").json(&far);
+    assert_eq!(request.send(registry).unwrap().status, 204);
+    let warned = platform.ask(&["check"]).out;
+    let lines: Vec<_> = warned.lines().filter(|line| line.contains(loopback)).collect();
+    assert!(lines.len() == 1 && lines[0].contains("FAR far cannot use"), "{warned}");
+    let request = http1::Request::new("DELETE", "/eureka/apps/FAR/far");
+    assert_eq!(request.send(registry).unwrap().status, 200);
 
     // Somebody watches the events while an instance is taken out.
     let events = platform.folder.path().join("events.txt");

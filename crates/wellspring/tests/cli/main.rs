@@ -12,6 +12,7 @@ mod live;
 mod messages;
 mod run;
 mod suites;
+mod terminal;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::finding::Finding;
-use super::reach;
+use super::{addresses, reach};
 use crate::codes;
 use crate::server::table::cell;
 use crate::server::{Exit, Failed, Platform};
@@ -19,10 +19,13 @@ pub(super) async fn look(platform: &Platform) -> Result<Vec<Finding>, Failed> {
     ports(&overview, &mut findings).await;
     problems(&overview, &mut findings);
     clock(platform, &mut findings).await?;
-    if let Some(cluster) = known(platform.get(&["cluster"], &[]).await)? {
-        peers(&cluster, &mut findings);
+    let cluster = known(platform.get(&["cluster"], &[]).await)?;
+    if let Some(cluster) = &cluster {
+        peers(cluster, &mut findings);
     }
-    addresses(&platform.all(&["services"], &[]).await?, &mut findings);
+    let services = platform.all(&["services"], &[]).await?;
+    instances(&services, &mut findings);
+    addresses::look(&services, cluster.as_ref(), &mut findings).await;
     if let Some(drift) = known(platform.get(&["config", "drift"], &[]).await)? {
         drifted(&drift, &mut findings);
     }
@@ -47,7 +50,7 @@ fn known(answer: Result<Value, Failed>) -> Result<Option<Value>, Failed> {
     }
 }
 
-fn items<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+pub(super) fn items<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     answer.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
@@ -135,16 +138,18 @@ fn peers(cluster: &Value, findings: &mut Vec<Finding>) {
     let preservation = cluster.get("selfPreservation");
     if preservation.and_then(|one| one.get("active")) == Some(&Value::Bool(true)) {
         let said = preservation.map(|one| cell(one, "explanation")).unwrap_or_default();
-        findings.push(
+        // Right after a start nobody has had the time to renew: nobody is late either.
+        let late = preservation.is_some_and(|one| items(one, "overdue").next().is_some());
+        findings.push(if late {
             Finding::warning("peers", codes::PRESERVATION, format!("self-preservation is active: {said}"))
-                .hint("if the missing instances are gone for good: wellspring cluster accept"),
-        );
+                .hint("if the missing instances are gone for good: wellspring cluster accept")
+        } else {
+            Finding::fine("peers", format!("self-preservation is active, and nobody is late: {said}"))
+        });
     }
 }
 
-fn addresses(services: &[Value], findings: &mut Vec<Finding>) {
-    let before = findings.len();
-    let mut count = 0;
+fn instances(services: &[Value], findings: &mut Vec<Finding>) {
     for service in services {
         let name = cell(service, "name");
         if service.get("up").and_then(Value::as_u64) == Some(0) {
@@ -153,31 +158,13 @@ fn addresses(services: &[Value], findings: &mut Vec<Finding>) {
                     .hint(format!("wellspring instances {name}")),
             );
         }
-        for instance in items(service, "instances") {
-            count += 1;
-            for warning in items(instance, "warnings") {
-                let warning = warning.as_str().map_or_else(|| warning.to_string(), str::to_owned);
-                let text = format!("{name} {}: {warning}", cell(instance, "id"));
-                findings.push(
-                    Finding::warning("addresses", codes::ADDRESS, text)
-                        .hint("eureka.instance.ip-address or prefer-ip-address of the instance"),
-                );
-            }
-            let status = cell(instance, "status");
-            if status == "DOWN" {
-                let text = format!("{name} {} is {status}", cell(instance, "id"));
-                findings.push(
-                    Finding::warning("services", codes::INSTANCE, text)
-                        .hint(format!("wellspring instances {name}; its own health says why")),
-                );
-            }
+        for instance in items(service, "instances").filter(|one| cell(one, "status") == "DOWN") {
+            let text = format!("{name} {} is DOWN", cell(instance, "id"));
+            findings.push(
+                Finding::warning("services", codes::INSTANCE, text)
+                    .hint(format!("wellspring instances {name}; its own health says why")),
+            );
         }
-    }
-    if findings.len() == before {
-        findings.push(Finding::fine(
-            "addresses",
-            format!("{count} instances, nothing odd about their addresses"),
-        ));
     }
 }
 
@@ -249,7 +236,7 @@ fn silent(bus: &Value, findings: &mut Vec<Finding>) {
                 format!("event {} was not acknowledged by {}", cell(newest, "id"), cell(newest, "silent"));
             findings.push(
                 Finding::warning("bus", codes::SILENT, text)
-                    .hint(format!("wellspring bus resend {}", cell(newest, "id"))),
+                    .hint(format!("wellspring bus acks {} --resend", cell(newest, "id"))),
             );
         }
         None => findings.push(Finding::fine("bus", format!("connected by {}", cell(bus, "transport")))),

@@ -1,5 +1,6 @@
 //! `check`: what is not as it should be, on a running platform, or – with `--pre` – in settings before a start.
 
+mod addresses;
 mod finding;
 mod live;
 mod pre;

@@ -130,7 +130,7 @@ pub(super) fn run(verb: RoutesVerb, args: Vec<String>, out: &mut dyn Write) -> O
             ([before, after], Some(requests)) => {
                 let Some(before) = load(&runtime, before, args.clone(), out)? else { return Ok(false) };
                 let Some(after) = load(&runtime, after, args, out)? else { return Ok(false) };
-                replay::run(&before, &after, &std::fs::read_to_string(requests)?, server.output(), out)
+                replay::run(&before, &after, &std::fs::read_to_string(requests)?, &server.form, out)
             }
             ([after], requests) => runtime.block_on(server::replay(&server, after, requests.as_deref(), out)),
             _ => Err(Failed::usage("two files need requests").hint("--requests FILE")),

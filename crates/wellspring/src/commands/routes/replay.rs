@@ -1,22 +1,33 @@
 //! `routes replay`.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use wellspring_daemon::admin::routes::{Replay, ReplayOutcome};
 use wellspring_gateway::Offline;
 use wellspring_gateway::replay::{compare, record};
+use wellspring_gateway::trace::Described;
 
-use crate::server::{self, Output, write};
+use crate::server::{self, Form, Output, Progress, write};
 
 pub(super) fn run(
     before: &Offline,
     after: &Offline,
     requests: &str,
-    form: Output,
+    form: &Form,
     out: &mut dyn Write,
 ) -> server::Outcome {
-    let report = compare(record::read(requests), |asked| before.trace(asked), |asked| after.trace(asked));
-    show(&report, form, out)
+    let requests = record::read(requests);
+    let progress = RefCell::new((Progress::new("replay", requests.len() as u128, form), 0));
+    let traced = |asked: &Described| {
+        let (bar, done) = &mut *progress.borrow_mut();
+        *done += 1;
+        bar.at(*done);
+        before.trace(asked)
+    };
+    let report = compare(requests, traced, |asked| after.trace(asked));
+    progress.into_inner().0.end();
+    show(&report, form.output, out)
 }
 
 pub(super) fn show(report: &Replay, form: Output, out: &mut dyn Write) -> server::Outcome {
