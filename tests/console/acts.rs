@@ -1,7 +1,7 @@
 //! Actions done by clicking, and seen to take effect on the daemons themselves.
 
 use serde_json::{Value, json};
-use wellspring_test_support::{http1, poll};
+use wellspring_test_support::{Launch, http1, poll};
 
 use crate::browser_is_there;
 use crate::platform::{Platform, SOON};
@@ -87,6 +87,8 @@ fn configuration(view: &View<'_>) {
         greeting().contains("Hello from the config server")
     });
     view.page("config?view=pins", &["the second one is wrong", "local"]);
+    let pinned = platform.api("/events?topics=admin&q=pinned")["items"][0].clone();
+    assert_eq!((&pinned["kind"], &pinned["daemon"]), (&json!("pinned"), &json!("configserver")), "{pinned}");
     view.act("DELETE /api/v1/config/pins/{label}", "", &because("it is right after all"), "No label is held");
     poll::until("the second commit is served", SOON, || greeting().contains("A second one"));
     view.page(
@@ -175,6 +177,45 @@ fn bus(view: &View<'_>) {
         let all = view.platform.api("/config/drift?application=orders");
         all["items"].as_array().unwrap().iter().all(|one| one["state"] == "current")
     });
+    resend(view);
+}
+
+/// An application that hangs is silent; what is sent again waits for it.
+fn resend(view: &View<'_>) {
+    let platform = view.platform;
+    let url = |part: &str, path: &str| format!("http://127.0.0.1:{}{path}", platform.port(part));
+    let hanging = Launch::new("inventory")
+        .var("SPRING_APPLICATION_NAME", "inventory")
+        .var("EUREKA_CLIENT_SERVICEURL_DEFAULTZONE", url("registry", "/eureka/"))
+        .var("EUREKA_INSTANCE_IPADDRESS", "127.0.0.1")
+        .var("EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS", "1")
+        .var("WELLSPRING_BUS_URL", url("bus", ""))
+        .start();
+    let place = format!("inventory:{}:", hanging.port());
+    let refresh = http1::Request::new("POST", "/api/v1/bus/refresh").header("x-wellspring", "1");
+    let refresh = refresh.json(&json!({"destination": "inventory", "reason": "who is there"}));
+    poll::until("the other one is on the bus", SOON, || {
+        refresh.send(platform.admin).unwrap();
+        let members = platform.api("/bus")["members"].clone();
+        members.as_array().unwrap().iter().any(|one| one["id"].as_str().unwrap().starts_with(&place))
+    });
+    hanging.freeze();
+    view.act(
+        "POST /api/v1/bus/refresh",
+        "",
+        &[("destination", "inventory"), ("reason", "one hangs")],
+        "Sent; 2 should acknowledge",
+    );
+    view.says("bus", &["1 silent", &place]);
+    let sent = platform.api("/bus")["items"][0]["id"].as_str().unwrap().to_owned();
+    view.act("POST /api/v1/bus/{id}/resend", "1 silent", &because("once more"), "Sent again to 1");
+    let again = platform.api(&format!("/bus/{sent}"))["resends"].clone();
+    assert!(again[0]["to"].as_str().unwrap().starts_with(&place), "{again}");
+    hanging.thaw();
+    poll::until("it has what was sent again", SOON, || {
+        platform.api(&format!("/bus/{sent}"))["complete"] == json!(true)
+    });
+    view.says("bus", &["all have it"]);
 }
 
 /// A reason is wanted; what is refused is said in the dialog, and nothing has changed.
@@ -254,6 +295,20 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     let session = asked.send(platform.admin).unwrap().json();
     assert_eq!((&session["actor"], &session["role"]), (&json!("deploy"), &json!("operator")), "{session}");
     view.says("access", &["deploy", "shop-*"]);
+    let signs_in = |name: &str, password: &str| {
+        let session = http1::Request::new("POST", "/api/v1/session").header("x-wellspring", "1");
+        session.json(&json!({"name": name, "password": password})).send(platform.admin).unwrap().status
+    };
+    let temp =
+        [("name", "temp"), ("role", "operator"), ("password", "only for today"), ("reason", "holidays")];
+    view.act("POST /api/v1/access/users", "", &temp, "temp may log in");
+    assert_eq!(signs_in("temp", "only for today"), 200);
+    view.act("DELETE /api/v1/access/users/{name}", "temp", &because("back at home"), "temp is removed");
+    view.until(
+        "the user is off the list",
+        "![...document.querySelectorAll('section[aria-labelledby=users] tr')].some(row => row.innerText.includes('temp'))",
+    );
+    assert_eq!(signs_in("temp", "only for today"), 401, "and cannot sign in");
     view.act("DELETE /api/v1/access/tokens/{name}", "deploy", &because("not needed"), "No tokens.");
     view.picture("access");
     view.is_silent();

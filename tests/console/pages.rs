@@ -191,6 +191,20 @@ fn traffic(view: &View<'_>) {
     view.picture("lab");
     view.page("topology", &["gateway", "127.0.0.1", "rps", "Calls", "OPEN"]);
     view.picture("topology");
+    let edges = view.platform.api("/topology?clients=true");
+    let edge = |from: &str, to: &str| {
+        let found =
+            edges["edges"].as_array().unwrap().iter().find(|one| one["from"] == from && one["to"] == to);
+        found.unwrap_or_else(|| panic!("{from} to {to}: {edges}")).clone()
+    };
+    let fetches = edge("orders", "configserver");
+    assert_eq!((&fetches["source"], fetches["at"].is_i64()), (&json!("config server"), true), "{fetches}");
+    // An order asks for its stock.
+    let own = edge("orders", "inventory");
+    assert_eq!(own["source"], "own metrics", "{own}");
+    assert!(own["requests"].as_u64().unwrap() >= 40 && own["at"].is_i64(), "{own}");
+    assert_eq!(edge("gateway", "orders")["source"], "routes");
+    view.page("topology?clients=true", &["own metrics", "instances told of their calls", "config server"]);
 }
 
 fn the_rest(view: &View<'_>) {
@@ -231,7 +245,7 @@ fn for_everybody(view: &View<'_>) -> BTreeSet<String> {
         "routes/stock",
     ];
     let mut commands = BTreeSet::new();
-    for (width, colours) in [(1280, "light"), (1280, "dark"), (400, "light")] {
+    for (width, colours) in [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")] {
         view.browser.resize(width, 860);
         view.browser.prefer(colours);
         let main = PAGES.iter().map(|(_, page, _)| *page);
