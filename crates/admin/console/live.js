@@ -16,9 +16,9 @@ function tell(topic, event) {
 
 function open() {
   if (source) return;
-  source = new EventSource(`api/v1/stream${last ? `?last=${last}` : ""}`);
+  source = new EventSource(`api/v1/stream${last ? `?last=${encodeURIComponent(last)}` : ""}`);
   source.onopen = () => {
-    // What happened while the connection was away is sent again by the server; daemons that are new are not.
+    // What happened while the connection was away is sent again; what no event tells of is not.
     if (live.state.value === "lost") tell(null, null);
     live.state.value = "on";
   };

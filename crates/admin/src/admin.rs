@@ -187,6 +187,17 @@ impl Admin {
         self.0.parts.read().first().map_or_else(|| "wellspring".to_owned(), |part| part.name())
     }
 
+    /// The daemon of this process that knows about something; the one that joined first where none does.
+    pub(crate) fn daemon_of(&self, domain: Domain) -> String {
+        let daemon = match domain {
+            Domain::Registry => self.registry().map(|registry| registry.daemon()),
+            Domain::Config => self.config().map(|config| config.daemon()),
+            Domain::Gateway => self.gateway().map(|gateway| gateway.daemon()),
+            Domain::Bus => self.bus().map(|bus| bus.daemon()),
+        };
+        daemon.unwrap_or_else(|| self.name())
+    }
+
     /// Where others find this process, once it serves the API; `ip` is how they find the machine.
     pub fn found_at(&self, ip: &str) -> Option<String> {
         self.0.federation.found_at(ip)

@@ -12,6 +12,8 @@ use crate::schema::view;
 
 /// The config server of this process.
 pub trait Configs: Send + Sync + 'static {
+    /// Its name, for events.
+    fn daemon(&self) -> String;
     /// Clients with what they fetched, joined with what is registered.
     fn drift(&self, registered: Vec<Service>) -> BoxFuture<'_, Result<Vec<ConfigClient>, Denied>>;
     fn history(&self, wanted: Wanted, limit: usize) -> BoxFuture<'_, Result<History, Denied>>;

@@ -9,6 +9,8 @@ use crate::services::Instance;
 
 /// Filled in by the registry; the API only asks. Names of applications may come in any case.
 pub trait Registry: Send + Sync + 'static {
+    /// Its name, for events.
+    fn daemon(&self) -> String;
     /// One instance with all that is known of it.
     fn instance(&self, application: &str, id: &str) -> Option<Instance>;
     /// Takes an instance out of what callers see, until somebody takes that back, or `hold.until`.

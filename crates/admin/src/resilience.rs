@@ -23,6 +23,8 @@ view! {
         breakers: Vec<Breaker>,
         /// Rate limiters of outgoing calls.
         limiters: Vec<Limiter>,
+        /// Rate limiters of a gateway's routes.
+        request_limiters: Vec<RequestLimiter>,
         /// Bounds of calls under way.
         bulkheads: Vec<BulkheadState>,
         /// Retries.
@@ -87,6 +89,36 @@ view! {
         period_ms: f64,
         /// Calls that wait.
         waiting: u64,
+    }
+}
+
+view! {
+    /// A RequestRateLimiter of a gateway's route. Whom it has counted is not told: keys of clients may be secrets.
+    pub struct RequestLimiter {
+        /// The gateway.
+        daemon: String,
+        /// Its route.
+        route: String,
+        /// Where its buckets are: local or redis.
+        kept_in: String,
+        /// What it counts by.
+        key: String,
+        /// Tokens per second.
+        replenish: u64,
+        /// Tokens that a bucket holds.
+        burst: u64,
+        /// Tokens that a request takes.
+        requested: u64,
+        /// Requests let through, since the start or since the limiter was changed.
+        allowed: u64,
+        /// Of the others, those refused because their bucket was empty.
+        refused: u64,
+        /// Those refused because they had no key.
+        nameless: u64,
+        /// Those let through because Redis could not be asked.
+        unasked: u64,
+        /// When one was last refused.
+        last_refused: Option<Millis>,
     }
 }
 

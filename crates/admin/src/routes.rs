@@ -9,6 +9,7 @@ use serde_json::Value;
 use wellspring_wire::Millis;
 
 use crate::denied::Denied;
+use crate::resilience::RequestLimiter;
 use crate::schema::view;
 
 /// The gateway of this process.
@@ -16,12 +17,14 @@ pub trait Gateway: Send + Sync + 'static {
     /// Its name, for events.
     fn daemon(&self) -> String;
     fn routes(&self) -> RouteTable;
+    /// The rate limiters of its routes.
+    fn limiters(&self) -> Vec<RequestLimiter>;
     fn trace(&self, order: TraceOrder) -> Result<RouteTrace, Denied>;
     /// May take long: it runs on a thread for that.
     fn replay(&self, order: ReplayOrder) -> Result<Replay, Denied>;
     fn diff(&self, proposed: &str) -> Result<RouteDiff, Denied>;
     /// Switches a route on or off; answers it as it was and as it is.
-    fn enable(&self, id: &str, enabled: bool) -> Result<(GatewayRoute, GatewayRoute), Denied>;
+    fn enable(&self, id: &str, enabled: bool, actor: &str) -> Result<(GatewayRoute, GatewayRoute), Denied>;
     /// Puts other routes in force, or those of the configuration again when the text is empty. All or nothing.
     fn apply(&self, routes: &str, actor: &str) -> Result<AppliedRoutes, Denied>;
 }
@@ -37,6 +40,10 @@ view! {
         since: Option<Millis>,
         /// Where it comes from: configuration, or applied by somebody.
         source: String,
+        /// When somebody applied it.
+        applied_at: Option<Millis>,
+        /// What was applied and switched outlives a restart.
+        kept: bool,
         /// In the order in which they are tried; those that are switched off come last.
         items: Vec<GatewayRoute>,
         /// A newer set that was refused: this one stayed.
@@ -67,6 +74,10 @@ view! {
         enabled: bool,
         /// Somebody switched it, whatever the configuration says.
         switched: bool,
+        /// Who.
+        switched_by: Option<String>,
+        /// When.
+        switched_at: Option<Millis>,
         /// The service whose instances are asked, if it is one.
         service: Option<String>,
         /// Breakers on its way.
@@ -349,6 +360,8 @@ view! {
     pub struct SwitchedRoute {
         /// As it is now.
         route: GatewayRoute,
+        /// It outlives a restart.
+        kept: bool,
     }
 }
 
@@ -361,10 +374,13 @@ view! {
 }
 
 view! {
-    /// Routes that were put in force. They stay until the configuration's own routes change, or the gateway ends.
+    /// Routes that were put in force. They stay until the configuration's own routes change; where they
+    /// are not kept, also no longer than the gateway.
     pub struct AppliedRoutes {
         /// The revision they have.
         revision: u64,
+        /// They outlive a restart.
+        kept: bool,
         /// The one before.
         before: u64,
         /// How many there are.

@@ -64,6 +64,10 @@ impl Services for Registered {
 struct Configured;
 
 impl Configs for Configured {
+    fn daemon(&self) -> String {
+        "config-server".to_owned()
+    }
+
     fn drift(&self, registered: Vec<Service>) -> BoxFuture<'_, Result<Vec<ConfigClient>, Denied>> {
         let client = |service: Service| ConfigClient {
             application: service.name,
@@ -280,6 +284,10 @@ async fn labels_are_pinned_and_set_free() {
     };
     let (status, pin) = send("POST", "/config/pins", r#"{"commit": "abc"}"#).await;
     assert_eq!((status, &pin["commit"]), (200, &json!("abc")));
+    let (_, noted) = platform.get("/events?topics=admin").await;
+    assert_eq!(noted["items"][0]["daemon"], "config-server", "who did it, not who was asked: {noted}");
+    let (_, problems) = platform.get("/problems").await;
+    assert_eq!(problems["items"][0]["daemon"], "config-server", "{problems}");
     let (status, pin) = send("DELETE", "/config/pins/feature%2Fx", "").await;
     assert_eq!((status, &pin["label"]), (200, &json!("feature/x")));
     assert_eq!(platform.get("/config/history?label=v9").await.0, 404);

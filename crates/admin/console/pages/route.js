@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { get, path, useData } from "../api.js";
 import { Ago, Card, Facts, Figure, Loaded, Page, Spark, State, remember } from "../ui.js";
-import { condition, count, millis, percent, rate, share } from "../format.js";
+import { clock, condition, count, millis, percent, rate, share } from "../format.js";
 import { to } from "../router.js";
 import { Switch } from "../route_acts.js";
 import { t } from "../words.js";
@@ -21,5 +21,5 @@ function Found({ one }) {
     <div class="grid"><${Card} title=${t("route.conditions")} id="conditions"><ol class="pad">${one.predicates.map((each) => html`<li key=${each}><code>${condition(each)}</code></li>`)}</ol><//>
     <${Card} title=${t("route.filters")} id="filters"><ol class="pad">${one.filters.length ? one.filters.map((each, n) => html`<li key=${n}><code>${each}</code></li>`) : t("none")}</ol><//></div>
     <${Card} title=${t("route.where")} id="where"><div class="pad"><${Facts} items=${[[t("routes.target"), html`<code>${one.uri}</code>`], [t("service"), one.service ? html`<a href=${to(["services", one.service])}>${one.service}</a>` : null], [t("routes.order"), String(one.order)], [t("routes.source"), html`<code>${one.source}</code>`],
-    [t("page.resilience"), one.breakers.length ? one.breakers.map((each) => html`<a key=${each} href=${to(["resilience"], { q: each })}>${each}</a> `) : null], [t("routes.switched"), one.switched ? t("routes.switched.text") : null], [t("instance.metadata"), one.metadata && Object.keys(one.metadata).length ? html`<code>${JSON.stringify(one.metadata)}</code>` : null]]} /></div><//>`;
+    [t("page.resilience"), one.breakers.length ? one.breakers.map((each) => html`<a key=${each} href=${to(["resilience"], { q: each })}>${each}</a> `) : null], [t("routes.switched"), one.switched ? t(one.switchedBy ? "routes.switched.by" : "routes.switched.text", { by: one.switchedBy, at: clock(one.switchedAt) }) : null], [t("instance.metadata"), one.metadata && Object.keys(one.metadata).length ? html`<code>${JSON.stringify(one.metadata)}</code>` : null]]} /></div><//>`;
 }

@@ -3,7 +3,7 @@ import { html } from "../vendor/preact.js";
 import { get, useData } from "../api.js";
 import { useCell } from "../cell.js";
 import { Ago, Choice, Filter, Loaded, Page, Red, State, Table } from "../ui.js";
-import { condition, count, millis, percent, rate, share } from "../format.js";
+import { clock, condition, count, millis, percent, rate, share } from "../format.js";
 import { ofRoutes } from "../problems.js";
 import { here, to } from "../router.js";
 import { Apply, Switch } from "../route_acts.js";
@@ -15,7 +15,7 @@ export default function Routes() {
   const state = query.get("state") ?? "";
   const data = useData("/routes", { topics: ["routes", "admin"], every: 5000 });
   const table = data.data;
-  return html`<${Page} title=${t("page.routes")} same="wellspring routes list" sub=${table ? t("routes.sub", { daemon: table.daemon, revision: table.revision, source: table.source, n: table.items.length }) : null} acts=${html`<a href="#/lab">${t("page.lab")}</a><${Apply} />`}>
+  return html`<${Page} title=${t("page.routes")} same="wellspring routes list" sub=${table ? t("routes.sub", { daemon: table.daemon, revision: table.revision, source: table.appliedAt ? t(table.kept ? "routes.applied.kept" : "routes.applied.till", { source: table.source, at: clock(table.appliedAt) }) : table.source, n: table.items.length }) : null} acts=${html`<a href="#/lab">${t("page.lab")}</a><${Apply} />`}>
     <${Loaded} from=${data} need="gateway">${(all) => html`<${Listed} table=${all} q=${q} state=${state} />`}<//><//>`;
 }
 

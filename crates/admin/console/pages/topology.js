@@ -2,8 +2,8 @@
 import { html } from "../vendor/preact.js";
 import { get, useData } from "../api.js";
 import { useCell } from "../cell.js";
-import { Card, Filter, Loaded, Page, State, Table } from "../ui.js";
-import { millis, percent, rate } from "../format.js";
+import { Ago, Card, Choice, Filter, Loaded, Page, State, Table } from "../ui.js";
+import { count, millis, percent, rate } from "../format.js";
 import { here, to } from "../router.js";
 import { t } from "../words.js";
 
@@ -13,8 +13,10 @@ const HIGH = 46;
 export default function Topology() {
   const { query } = useCell(here);
   const q = (query.get("q") ?? "").toLowerCase();
-  const data = useData("/topology", { topics: ["registry", "routes", "breakers"], every: 5000 });
-  return html`<${Page} title=${t("page.topology")} sub=${t("topology.sub")} same="wellspring topology"><div class="bar"><${Filter} label=${t("topology.filter")} /></div><${Loaded} from=${data}>${(all) => html`<${Drawn} ...${narrow(all, q)} />`}<//><//>`;
+  const asks = query.get("clients") === "true";
+  // Instances are asked once when somebody wants it, not every few seconds.
+  const data = useData(asks ? "/topology?clients=true" : "/topology", asks ? {} : { topics: ["registry", "routes", "breakers"], every: 5000 });
+  return html`<${Page} title=${t("page.topology")} sub=${t("topology.sub")} same=${asks ? "wellspring topology --clients" : "wellspring topology"}><div class="bar"><${Filter} label=${t("topology.filter")} /><${Choice} name="clients" label=${t("topology.clients")} options=${[["", t("topology.clients.no")], ["true", t("topology.clients.yes")]]} />${asks ? html`<button type="button" class="quiet" onClick=${() => data.reload?.()}>${t("topology.again")}</button>` : null}<span class="count" role="status">${asks && data.data?.asked ? t("topology.asked", { n: data.data.asked.answered, of: data.data.asked.instances }) : ""}</span></div><${Loaded} from=${data}>${(all) => html`<${Drawn} ...${narrow(all, q)} />`}<//><//>`;
 }
 
 /** What fits, and its neighbours. */
@@ -28,7 +30,8 @@ function narrow({ nodes, edges }, q) {
 
 const ill = (edge) => (["OPEN", "FORCED_OPEN"].includes(edge.breaker) || edge.errors >= 5 ? "bad" : edge.breaker === "HALF_OPEN" || edge.errors > 0 ? "warn" : "");
 const health = (node) => (!node.total || node.up === node.total ? "" : node.up === 0 ? "bad" : "warn");
-const words = (edge) => [`${rate(edge.rps)} rps`, edge.errors ? percent(edge.errors) : "", edge.p99Ms ? millis(edge.p99Ms) : ""].filter(Boolean).join(" · ");
+const measured = (edge) => edge.source === "routes";
+const words = (edge) => [measured(edge) ? `${rate(edge.rps)} rps` : edge.requests ? t("topology.calls", { n: count(edge.requests) }) : t(`topology.by.${edge.source}`), edge.errors ? percent(edge.errors) : "", edge.p99Ms ? millis(edge.p99Ms) : ""].filter(Boolean).join(" · ");
 
 /** Columns by the longest way from the start; circles end where they began. */
 function layers(nodes, edges) {
@@ -57,7 +60,7 @@ function Drawn({ nodes, edges }) {
   return html`${edges.length ? html`<section class="card" aria-label=${t("topology.graph")}><div class="scroll pad" role="group" tabindex="0" aria-label=${t("topology.graph")}><svg class="graph" style=${`min-width:${Math.min(width, 760)}px;max-width:${width * 1.25}px`} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${summary}>
       ${edges.filter((edge) => edge.from !== edge.to && place.has(edge.from) && place.has(edge.to)).map((edge) => html`<${Edge} key=${`${edge.from} ${edge.to}`} edge=${edge} a=${place.get(edge.from)} b=${place.get(edge.to)} />`)}${[...place].map(([name, at]) => html`<${Node} key=${name} one=${nodes.find((each) => each.name === name)} at=${at} />`)}</svg></div></section>` : html`<p class="empty">${t("topology.none")}</p>`}
     ${loose.length ? html`<p class="tags">${t("topology.loose")} ${loose.map((one) => html`<a class="tag" key=${one.name} href=${to(["services", one.name])}>${one.name} ${one.total ? `${one.up}/${one.total}` : ""}</a>`)}</p>` : null}
-    <${Card} title=${t("topology.table")} id="edges"><${Table} label=${t("topology.table")} empty=${t("topology.none")} columns=${[[t("topology.from")], [t("topology.to")], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("resilience.breaker")]]} rows=${edges.map((one) => html`<tr key=${`${one.from} ${one.to}`}><td>${one.from}</td><td>${one.to}</td><td class="right">${rate(one.rps)}</td><td class="right">${one.errors ? html`<${State} status="error" text=${percent(one.errors)} />` : "0 %"}</td><td class="right">${millis(one.p99Ms)}</td><td>${one.breaker ? html`<${State} status=${one.breaker} />` : "–"}</td></tr>`)} /><//>
+    <${Card} title=${t("topology.table")} id="edges"><${Table} label=${t("topology.table")} empty=${t("topology.none")} columns=${[[t("topology.from")], [t("topology.to")], [t("rps"), "right"], [t("errors"), "right"], [t("p99"), "right"], [t("resilience.breaker")], [t("topology.calls.title"), "right wide"], [t("topology.by"), "wide"], [t("topology.last"), "wide"]]} rows=${edges.map((one) => html`<tr key=${`${one.from} ${one.to}`}><td>${one.from}</td><td>${one.to}</td><td class="right">${measured(one) ? rate(one.rps) : "–"}</td><td class="right">${one.errors ? html`<${State} status="error" text=${percent(one.errors)} />` : one.requests ? "0 %" : "–"}</td><td class="right">${millis(one.p99Ms)}</td><td>${one.breaker ? html`<${State} status=${one.breaker} />` : "–"}</td><td class="right wide">${one.requests ? count(one.requests) : "–"}</td><td class="wide">${t(`topology.by.${one.source}`)}</td><td class="wide"><${Ago} at=${one.at} /></td></tr>`)} /><//>
     <${Card} title=${t("topology.nodes")} id="nodes"><${Table} label=${t("topology.nodes")} columns=${[[t("name")], [t("topology.kind")], [t("services.up"), "right"], [t("state")]]} rows=${nodes.map((one) => html`<tr key=${one.name}><td><a href=${page(one)}>${one.name}</a></td><td>${one.kind}</td><td class="right">${one.total ? `${one.up}/${one.total}` : "–"}</td><td>${one.total ? html`<${State} status=${one.up === one.total ? "UP" : "DOWN"} kind=${one.up && one.up < one.total ? "warn" : undefined} text=${one.up === one.total ? t("services.all.up") : one.up ? t("services.some.down", { n: one.total - one.up }) : t("services.none.up")} />` : html`<${State} status="UNKNOWN" text=${t("topology.outside")} />`}</td></tr>`)} /><//>`;
 }
 

@@ -126,7 +126,8 @@ async fn set_level(state: State, order: Order<Level>) -> Result<Done<Answered>, 
         call(&state, &instance, Method::POST, &path, Some(json!({"configuredLevel": wanted}))).await?;
     accepted(&answered)?;
     let text = format!("{logger} of {id} logs from {}", wanted.as_deref().unwrap_or("its parent's level"));
-    let done = Done::new(answered, "log-level", state.admin.name(), subject(&name, &id)).text(text);
+    let done = Done::new(answered, "log-level", state.admin.daemon_of(Domain::Registry), subject(&name, &id))
+        .text(text);
     Ok(done.of_application(name).change(json!({logger.clone(): before}), json!({logger: wanted})))
 }
 
@@ -137,7 +138,7 @@ async fn refresh(state: State, order: Order<Nothing>) -> Result<Done<Answered>, 
     accepted(&answered)?;
     let changed = answered.body.as_array().map_or(0, Vec::len);
     let keys = answered.body.clone();
-    let done = Done::new(answered, "refreshed", state.admin.name(), subject(&name, &id));
+    let done = Done::new(answered, "refreshed", state.admin.daemon_of(Domain::Registry), subject(&name, &id));
     let text = format!("{id} read its configuration anew: {changed} settings changed");
     Ok(done.text(text).of_application(name).change((), json!({"changed": keys})))
 }
@@ -147,6 +148,18 @@ pub(super) async fn refreshed(state: &State, instance: &Instance) -> Result<usiz
     let answered = call(state, instance, Method::POST, "refresh", Some(json!({}))).await?;
     accepted(&answered)?;
     Ok(answered.body.as_array().map_or(0, Vec::len))
+}
+
+/// The metric of the calls that an instance makes, with these tags; `None`: it has none, or does not show it.
+pub(super) async fn client_requests(
+    state: &State,
+    instance: &Instance,
+    tags: &[(&str, &str)],
+) -> Option<Value> {
+    let tags = tags.iter().map(|(tag, value)| format!("tag={}", encoded(&format!("{tag}:{value}"))));
+    let path = format!("metrics/http.client.requests?{}", tags.collect::<Vec<_>>().join("&"));
+    let answered = call(state, instance, Method::GET, path.trim_end_matches('?'), None).await.ok()?;
+    (answered.status == 200).then_some(answered.body)
 }
 
 fn accepted(answered: &Answered) -> Result<(), Refusal> {

@@ -48,7 +48,9 @@ async fn resync(state: State, order: Order<Resync>) -> Result<Done<Resynced>, Re
     let asked = result.items.len();
     let text = format!("compared with {} of {asked} peers, {healed} instances put right", asked - failed);
     let after = json!({"healed": healed, "failed": failed});
-    Ok(Done::new(result, "resynced", state.admin.name(), subject).text(text).change((), after))
+    Ok(Done::new(result, "resynced", state.admin.daemon_of(Domain::Registry), subject)
+        .text(text)
+        .change((), after))
 }
 
 async fn accept(state: State, _: Order<Nothing>) -> Result<Done<SelfPreservation>, Refusal> {
@@ -58,5 +60,7 @@ async fn accept(state: State, _: Order<Nothing>) -> Result<Done<SelfPreservation
     let text = format!("{} clients are expected to renew, not {}", after.expected, before.expected);
     let brief = |one: &SelfPreservation| json!({"expected": one.expected, "threshold": one.threshold});
     let (was, is) = (brief(&before), brief(&after));
-    Ok(Done::new(after, "size-accepted", state.admin.name(), "self-preservation").text(text).change(was, is))
+    Ok(Done::new(after, "size-accepted", state.admin.daemon_of(Domain::Registry), "self-preservation")
+        .text(text)
+        .change(was, is))
 }

@@ -238,7 +238,9 @@ async fn pin(state: State, order: Order<PinOrder>) -> Result<Done<Pin>, Refusal>
     let text = format!("{} is held at {}", pin.label, pin.commit);
     let subject = format!("{} {}", pin.repository, pin.label);
     let commit = pin.commit.clone();
-    Ok(Done::new(pin, "pinned", state.admin.name(), subject).text(text).change(before, commit))
+    Ok(Done::new(pin, "pinned", state.admin.daemon_of(Domain::Config), subject)
+        .text(text)
+        .change(before, commit))
 }
 
 async fn unpin(state: State, order: Order<Nothing>) -> Result<Done<Pin>, Refusal> {
@@ -252,7 +254,9 @@ async fn unpin(state: State, order: Order<Nothing>) -> Result<Done<Pin>, Refusal
     let pin = server(&state)?.unpin(wanted).await?;
     let text = format!("{} follows its branch again", pin.label);
     let (subject, commit) = (format!("{} {}", pin.repository, pin.label), pin.commit.clone());
-    Ok(Done::new(pin, "unpinned", state.admin.name(), subject).text(text).change(commit, ()))
+    Ok(Done::new(pin, "unpinned", state.admin.daemon_of(Domain::Config), subject)
+        .text(text)
+        .change(commit, ()))
 }
 
 /// What a label is held at now.
@@ -273,8 +277,8 @@ async fn encrypt(
 /// Shows a secret: who saw one is written down, never what.
 async fn decrypt(state: State, order: Order<Cipher>) -> Result<Done<Decrypted>, Refusal> {
     let value = server(&state)?.decrypt(&order.body.value)?;
-    let text = "an encrypted value was shown";
-    Ok(Done::new(Decrypted { value }, "decrypted", state.admin.name(), "configuration").text(text))
+    let (daemon, text) = (state.admin.daemon_of(Domain::Config), "an encrypted value was shown");
+    Ok(Done::new(Decrypted { value }, "decrypted", daemon, "configuration").text(text))
 }
 
 async fn refresh(state: State, order: Order<RefreshOrder>) -> Result<Done<Refreshed>, Refusal> {
@@ -307,7 +311,7 @@ async fn refresh(state: State, order: Order<RefreshOrder>) -> Result<Done<Refres
     let failed = items.iter().filter(|one| one.error.is_some()).count();
     let text = format!("{} of {} instances read their configuration anew", items.len() - failed, items.len());
     let after = json!({"instances": ids, "failed": failed});
-    Ok(Done::new(Refreshed { items }, "refreshed", state.admin.name(), "instances")
+    Ok(Done::new(Refreshed { items }, "refreshed", state.admin.daemon_of(Domain::Config), "instances")
         .text(text)
         .change((), after))
 }

@@ -13,6 +13,7 @@ use super::State;
 use super::refusal::Refusal;
 use super::routes::At;
 use crate::access::Actor;
+use crate::domain::Domain;
 use crate::federation::{Missing, Other, Others};
 
 /// Until an answer begins: replays and comparisons take their time.
@@ -46,8 +47,25 @@ pub(super) async fn chosen(
     let Others { there, missing } = state.admin.federation().others(&state.admin).await;
     match there.into_iter().find(|other| other.has(domain)) {
         Some(other) => Ok(Some(other)),
-        None if at.answers_itself || missing.is_empty() => Ok(None),
-        None => Err(gone(missing.first(), domain.as_str())),
+        None if at.answers_itself => Ok(None),
+        None => nobody(&missing, domain).map_or(Ok(None), Err),
+    }
+}
+
+/// Nobody who answers knows about `domain`: whoever did, or might, is named.
+fn nobody(missing: &[Missing], domain: Domain) -> Option<Refusal> {
+    if let Some(one) = missing.iter().find(|one| one.had(domain) == Some(true)) {
+        return Some(Refusal::unreachable(&one.name, &one.cause));
+    }
+    let perhaps: Vec<_> = missing.iter().filter(|one| one.had(domain).is_none()).collect();
+    match perhaps.as_slice() {
+        [] => None,
+        [one] => Some(Refusal::unreachable(&one.name, &one.cause)),
+        several => {
+            let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+            let cause = format!("one of {} may be it, and none of these answers", names.join(", "));
+            Some(Refusal::unreachable(&format!("the {}", domain.as_str()), &cause))
+        }
     }
 }
 

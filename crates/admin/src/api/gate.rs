@@ -91,7 +91,8 @@ fn proven(mut response: Response, proof: Option<String>) -> Response {
 
 /// A write that was not allowed is an event too.
 pub(super) fn note_refused(admin: &Admin, actor: &Actor, at: At, refusal: &Refusal) {
-    let event = New::of(Topic::Admin, "refused", &admin.name(), at.path)
+    let daemon = at.domain.map_or_else(|| admin.name(), |domain| admin.daemon_of(domain));
+    let event = New::of(Topic::Admin, "refused", &daemon, at.path)
         .by(&actor.name)
         .text(format!("{}: {}", at.summary, refusal.message))
         .data(json!({"role": actor.role, "code": refusal.code}));

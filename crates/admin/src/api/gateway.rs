@@ -35,7 +35,7 @@ pub(super) fn mount(routes: &mut Routes) {
         diff,
     );
     routes.post::<RouteSwitch, SwitchedRoute, _, _>(
-        of("/routes/{id}/enabled", "Switch a route on or off until the gateway ends")
+        of("/routes/{id}/enabled", "Switch a route on or off")
             .role(Role::Operator)
             .done_by("routes", "routes enable"),
         enable,
@@ -99,11 +99,15 @@ async fn enable(state: State, order: Order<RouteSwitch>) -> Result<Done<Switched
     let id = order.named("id");
     let Some(enabled) = order.body.enabled else { return Err(Refusal::member("enabled", "true or false")) };
     let wanted = id.clone();
-    let (before, route) = aside(&state, move |gateway| gateway.enable(&wanted, enabled)).await?;
+    let actor = order.actor.name;
+    let (before, route) = aside(&state, move |gateway| gateway.enable(&wanted, enabled, &actor)).await?;
     let kind = if enabled { "route enabled" } else { "route disabled" };
     let (then, now) = (json!({"enabled": before.enabled}), json!({"enabled": route.enabled}));
-    let daemon = gateway(&state)?.daemon();
-    Ok(Done::new(SwitchedRoute { route }, kind, daemon, &*id).text(format!("{kind}: {id}")).change(then, now))
+    let gateway = gateway(&state)?;
+    let (daemon, kept) = (gateway.daemon(), gateway.routes().kept);
+    Ok(Done::new(SwitchedRoute { route, kept }, kind, daemon, &*id)
+        .text(format!("{kind}: {id}"))
+        .change(then, now))
 }
 
 async fn apply(state: State, order: Order<ApplyOrder>) -> Result<Done<AppliedRoutes>, Refusal> {

@@ -97,7 +97,7 @@ async fn label(state: State, order: Order<Label>) -> Result<Done<Instance>, Refu
     let registry = registry(&state)?;
     let before = registry.instance(&name, &id).and_then(|one| one.metadata.get(&key).cloned());
     let after = registry.label(&name, &id, &key, &value)?;
-    let done = Done::new(after, "labelled", state.admin.name(), subject(&name, &id));
+    let done = Done::new(after, "labelled", state.admin.daemon_of(Domain::Registry), subject(&name, &id));
     let done = done.text(format!("{key} of {id} is {value}")).of_application(name);
     Ok(done.change(json!({key.clone(): before}), json!({key: value})))
 }
@@ -116,7 +116,9 @@ fn done(
 ) -> Done<Instance> {
     let now = if kind == "removed" { Value::Null } else { shown(&after) };
     let subject = subject(name, &after.id);
-    Done::new(after, kind, state.admin.name(), subject).of_application(name).change(before, now)
+    Done::new(after, kind, state.admin.daemon_of(Domain::Registry), subject)
+        .of_application(name)
+        .change(before, now)
 }
 
 fn shown(instance: &Instance) -> Value {

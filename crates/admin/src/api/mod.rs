@@ -2,6 +2,7 @@
 
 mod actuator;
 mod bus;
+mod calls;
 mod cluster;
 mod config;
 mod elsewhere;
@@ -21,6 +22,7 @@ mod search;
 mod services;
 mod session;
 mod stream;
+mod streams;
 mod tap;
 mod topology;
 mod users;

@@ -7,6 +7,7 @@ use wellspring_wire::Millis;
 use super::State;
 use crate::access::Actor;
 use crate::config::Configs;
+use crate::domain::Domain;
 use crate::part::Problem;
 use crate::registry::Registry;
 use crate::resilience::Breaker;
@@ -32,7 +33,13 @@ pub(super) async fn found(state: &State, actor: &Actor) -> Vec<Problem> {
             hint: Some("mend the routes; the set before stays in force until then".to_owned()),
             command: Some("wellspring routes list".to_owned()),
             page: Some("/#/routes".to_owned()),
-            ..of(state, "routes", "WARNING", format!("a set of routes was refused: {}", refused.problem))
+            ..of(
+                state,
+                Domain::Gateway,
+                "routes",
+                "WARNING",
+                format!("a set of routes was refused: {}", refused.problem),
+            )
         });
     }
     problems.extend(super::resilience::own(state).breakers.iter().filter_map(|one| breaker(state, one)));
@@ -43,9 +50,10 @@ pub(super) async fn found(state: &State, actor: &Actor) -> Vec<Problem> {
     problems
 }
 
-fn of(state: &State, component: impl Into<String>, status: &str, text: String) -> Problem {
+/// A problem of the daemon that knows about `domain`.
+fn of(state: &State, domain: Domain, component: impl Into<String>, status: &str, text: String) -> Problem {
     let component = component.into();
-    let (daemon, since) = (state.admin.name(), Millis::now());
+    let (daemon, since) = (state.admin.daemon_of(domain), Millis::now());
     Problem {
         since: state.admin.first_seen(&daemon, &component, since),
         daemon,
@@ -69,7 +77,7 @@ fn instances(state: &State, service: &Service) -> Option<Problem> {
         hint: Some("look at the health of the instances: they report this of themselves".to_owned()),
         command: Some(format!("wellspring instances {}", service.name)),
         page: Some(format!("/#/services/{}", service.name)),
-        ..of(state, format!("service {}", service.name), status, text)
+        ..of(state, Domain::Registry, format!("service {}", service.name), status, text)
     })
 }
 
@@ -79,7 +87,7 @@ fn breaker(state: &State, one: &Breaker) -> Option<Problem> {
     }
     let by = one.set_by.as_ref().map_or_else(String::new, |who| format!(" (set by {who})"));
     let text = format!("breaker {} of {} is {}{by}", one.name, one.daemon, one.state);
-    let problem = of(state, format!("breaker {}", one.name), "WARNING", text);
+    let problem = of(state, Domain::Gateway, format!("breaker {}", one.name), "WARNING", text);
     Some(Problem {
         daemon: one.daemon.clone(),
         since: one.since.unwrap_or(problem.since),
@@ -101,7 +109,7 @@ fn leases(state: &State, registry: &dyn Registry) -> Vec<Problem> {
             hint: Some("if these instances are gone for good, accept the present size".to_owned()),
             command: Some("wellspring cluster accept".to_owned()),
             page: Some("/#/cluster".to_owned()),
-            ..of(state, "self-preservation", "WARNING", kept.explanation.clone())
+            ..of(state, Domain::Registry, "self-preservation", "WARNING", kept.explanation.clone())
         });
     }
     for peer in cluster.peers.iter().filter(|peer| peer.state == "unreachable") {
@@ -114,7 +122,7 @@ fn leases(state: &State, registry: &dyn Registry) -> Vec<Problem> {
             ),
             command: Some("wellspring cluster".to_owned()),
             page: Some("/#/cluster".to_owned()),
-            ..of(state, format!("peer {}", peer.url), "DOWN", text)
+            ..of(state, Domain::Registry, format!("peer {}", peer.url), "DOWN", text)
         });
     }
     problems
@@ -134,6 +142,7 @@ fn repositories(state: &State, config: &dyn Configs) -> Vec<Problem> {
                 page: Some("/#/config".to_owned()),
                 ..of(
                     state,
+                    Domain::Config,
                     format!("repository {}", one.uri),
                     "WARNING",
                     format!("{} cannot be fetched: {error}", one.uri),
@@ -151,6 +160,7 @@ fn repositories(state: &State, config: &dyn Configs) -> Vec<Problem> {
                 page: Some("/#/config".to_owned()),
                 ..of(
                     state,
+                    Domain::Config,
                     format!("commit {commit}"),
                     "WARNING",
                     format!("commit {commit} is not served: {first}"),
@@ -180,6 +190,7 @@ async fn behind(state: &State, config: &dyn Configs, services: Vec<Service>) -> 
         page: Some(format!("/#/drift?application={name}")),
         ..of(
             state,
+            Domain::Config,
             format!("configuration of {name}"),
             "WARNING",
             format!("{} of {all} clients of {name} run an older configuration", late.len()),

@@ -49,6 +49,7 @@ pub(super) fn own(state: &State) -> Patterns {
         all.add(application.patterns());
     }
     if let Some(gateway) = state.admin.gateway() {
+        all.request_limiters = gateway.limiters();
         let (daemon, routes) = (gateway.daemon(), gateway.routes().items);
         for breaker in all.breakers.iter_mut().filter(|breaker| breaker.daemon == daemon) {
             let guarded = routes.iter().filter(|route| route.breakers.contains(&breaker.name));
@@ -60,9 +61,10 @@ pub(super) fn own(state: &State) -> Patterns {
 
 impl Patterns {
     fn add(&mut self, more: Self) {
-        let Self { breakers, limiters, bulkheads, retries, ejected } = more;
+        let Self { breakers, limiters, request_limiters, bulkheads, retries, ejected } = more;
         self.breakers.extend(breakers);
         self.limiters.extend(limiters);
+        self.request_limiters.extend(request_limiters);
         self.bulkheads.extend(bulkheads);
         self.retries.extend(retries);
         self.ejected.extend(ejected);

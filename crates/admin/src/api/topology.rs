@@ -1,11 +1,16 @@
-//! `/topology`: who calls whom, as the gateway's routes and the config server's clients show it.
+//! `/topology`: who calls whom, as the gateway's routes, the config server's clients, the members of the bus and, when asked
+//! for, the services' own metrics show it.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract;
+use wellspring_wire::Millis;
 
 use super::State;
+use super::calls::{self, Asked, Call};
+use super::paging::{self, Query};
+use super::refusal::Refusal;
 use super::routes::{Routes, Scope, at};
 use crate::access::Actor;
 use crate::domain::Domain;
@@ -22,6 +27,8 @@ view! {
         nodes: Vec<Node>,
         /// Calls between them.
         edges: Vec<Edge>,
+        /// Instances that were asked for their own metrics, if any were.
+        asked: Option<Asked>,
     }
 }
 
@@ -58,28 +65,53 @@ view! {
         routes: Vec<String>,
         /// Calls since the start.
         requests: u64,
+        /// What says so: routes, config server, bus, or own metrics.
+        source: String,
+        /// The last call; of own metrics, when they were asked.
+        at: Option<Millis>,
     }
 }
 
 pub(super) fn mount(routes: &mut Routes) {
     let topology = at("/topology", "Who calls whom, how often, and how well").scope(Scope::Listed);
+    let topology = topology.query(&[(
+        "clients",
+        "boolean",
+        "true: instances are asked what they call, up to five of each service",
+    )]);
     routes.get::<Topology, _, _>(topology.prefers(Domain::Registry), shown);
 }
 
-async fn shown(extract::State(state): extract::State<State>, actor: Actor) -> Json<Topology> {
+async fn shown(
+    extract::State(state): extract::State<State>,
+    actor: Actor,
+    query: Query,
+) -> Result<Json<Topology>, Refusal> {
+    let ask = match paging::text(&query, "clients") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Refusal::parameter("clients", "true or false")),
+    };
     let services: Vec<Service> =
         state.admin.services().into_iter().filter(|service| actor.reaches(&service.name)).collect();
-    let (tables, patterns) = known(&state, &actor).await;
-    Json(drawn(&services, tables, &patterns, &actor))
+    // Also where another one passed this on: gateways are not asked for what they know of others.
+    let there = state.admin.federation().others(&state.admin).await;
+    let (tables, patterns) = known(&state, &actor, &there).await;
+    let mut drawn = drawn(&services, tables, &patterns, &actor);
+    drawn.join(calls::noted(&state, &actor, &services, &there).await);
+    if ask {
+        let (told, asked) = calls::told(&state, &services).await;
+        drawn.join(told);
+        drawn.asked = Some(asked);
+    }
+    Ok(Json(drawn))
 }
 
 /// Routes of all gateways, and the breakers of everybody.
-async fn known(state: &State, actor: &Actor) -> (Vec<RouteTable>, Patterns) {
+async fn known(state: &State, actor: &Actor, there: &Others) -> (Vec<RouteTable>, Patterns) {
     let mut tables: Vec<_> = state.admin.gateway().map(|gateway| gateway.routes()).into_iter().collect();
     let mut patterns = super::resilience::own(state);
-    // Also where another one passed this on: gateways are not asked for what they know of others.
-    let Others { there, .. } = state.admin.federation().others(&state.admin).await;
-    let gateways: Vec<_> = there.iter().filter(|other| other.has(Domain::Gateway)).cloned().collect();
+    let gateways: Vec<_> = there.there.iter().filter(|other| other.has(Domain::Gateway)).cloned().collect();
     let federation = state.admin.federation();
     let asked = federation.ask_all::<RouteTable>(&state.admin, &gateways, actor, "/api/v1/routes");
     let limited = federation.ask_all::<Patterns>(&state.admin, &gateways, actor, "/api/v1/resilience");
@@ -111,11 +143,30 @@ fn drawn(services: &[Service], tables: Vec<RouteTable>, patterns: &Patterns, act
             }
             nodes.entry(to.clone()).or_insert_with(|| node(&to, kind, 0));
             let edge = edges.entry((gateway.clone(), to.clone())).or_default();
-            (edge.from, edge.to) = (gateway.clone(), to);
+            (edge.from, edge.to, edge.source) = (gateway.clone(), to, "routes".to_owned());
+            edge.at = edge.at.max(route.last_hit);
             add(edge, route, patterns, &table.daemon);
         }
     }
-    Topology { nodes: nodes.into_values().collect(), edges: edges.into_values().collect() }
+    Topology { nodes: nodes.into_values().collect(), edges: edges.into_values().collect(), asked: None }
+}
+
+impl Topology {
+    /// Adds what is not known yet.
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
+    fn join(&mut self, calls: Vec<Call>) {
+        for Call { from, to, requests, failed, source, at } in calls {
+            if self.edges.iter().any(|edge| edge.from == from && edge.to == to) {
+                continue;
+            }
+            if self.nodes.iter().all(|known| known.name != to) {
+                self.nodes.push(node(&to, "daemon", 1));
+            }
+            let errors = if requests == 0 { 0.0 } else { failed as f64 * 100.0 / requests as f64 };
+            let source = source.to_owned();
+            self.edges.push(Edge { from, to, requests, errors, source, at, ..Edge::default() });
+        }
+    }
 }
 
 fn node(name: &str, kind: &str, instances: usize) -> Node {

@@ -64,6 +64,8 @@ pub struct Resumed {
     pub missed: Vec<Arc<Event>>,
     /// Some of it is gone: the reader has to look at the whole again.
     pub gap: bool,
+    /// The newest id: what comes live is behind it.
+    pub last: u64,
     pub live: broadcast::Receiver<Arc<Event>>,
 }
 
@@ -173,7 +175,10 @@ impl Log {
         // Subscribed under the lock: nothing falls between what was missed and what comes.
         let state = self.state.lock();
         let live = self.live.subscribe();
-        let Some(last) = last else { return Resumed { missed: Vec::new(), gap: false, live } };
+        let newest = state.next.saturating_sub(1);
+        let Some(last) = last else {
+            return Resumed { missed: Vec::new(), gap: false, last: newest, live };
+        };
         let oldest = state.events.front().map_or(state.next, |(event, _)| event.id);
         let gap = last.saturating_add(1) < oldest || last >= state.next;
         let missed = if gap {
@@ -182,7 +187,7 @@ impl Log {
             let behind = state.events.iter().map(|(event, _)| event).filter(|event| event.id > last);
             behind.cloned().collect()
         };
-        Resumed { missed, gap, live }
+        Resumed { missed, gap, last: newest, live }
     }
 }
 

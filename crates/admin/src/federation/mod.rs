@@ -74,6 +74,8 @@ struct Met {
     /// Since when it does not answer.
     silent: Option<Millis>,
     found: Result<Introduction, String>,
+    /// How it last introduced itself, while it is silent.
+    before: Option<Introduction>,
 }
 
 /// Another daemon that answers.
@@ -100,6 +102,8 @@ pub(crate) struct Missing {
     pub(crate) url: String,
     pub(crate) cause: String,
     since: Millis,
+    /// How it introduced itself when it still answered.
+    before: Option<Introduction>,
 }
 
 impl std::fmt::Debug for Federation {
@@ -128,6 +132,17 @@ impl Other {
 }
 
 impl Missing {
+    /// Whether it had answers about something; `None`: it has never answered here.
+    pub(crate) fn had(&self, domain: Domain) -> Option<bool> {
+        let before = self.before.as_ref()?;
+        Some(before.domains.iter().any(|known| known == domain.as_str()))
+    }
+
+    /// Of its process, when that is known.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.before.as_ref().map(|before| before.id.as_str())
+    }
+
     pub(crate) fn problem(&self) -> Problem {
         Problem {
             daemon: self.name.clone(),
@@ -195,7 +210,7 @@ impl Federation {
                 }
                 Err(cause) => {
                     let since = met.silent.unwrap_or_else(Millis::now);
-                    others.missing.push(Missing { name, url, cause, since });
+                    others.missing.push(Missing { name, url, cause, since, before: met.before });
                 }
             }
         }
@@ -211,8 +226,12 @@ impl Federation {
             return met.clone();
         }
         let found = self.ask::<Introduction>(admin, url, &Actor::local(), "/api/v1/introduction").await;
-        let silent = before.and_then(|met| met.silent).or_else(|| Some(Millis::now()));
-        let met = Met { at: Instant::now(), silent: silent.filter(|_| found.is_err()), found };
+        let silent = before.as_ref().and_then(|met| met.silent).or_else(|| Some(Millis::now()));
+        let before = match &found {
+            Ok(_) => None,
+            Err(_) => before.and_then(|met| met.found.ok().or(met.before)),
+        };
+        let met = Met { at: Instant::now(), silent: silent.filter(|_| found.is_err()), found, before };
         self.met.lock().insert(url.to_owned(), met.clone());
         met
     }

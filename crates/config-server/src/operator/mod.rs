@@ -30,12 +30,15 @@ struct Operator {
     server: Arc<Server>,
     pins: Arc<Pins>,
     news: News,
+    /// Its name, for events.
+    daemon: String,
 }
 
 /// Joins the admin API, and tells applications of news without a bus where that is wanted.
 pub(crate) fn join(context: &Context, server: &Arc<Server>, pins: &Arc<Pins>, news: &News) {
-    let operator = Operator { server: Arc::clone(server), pins: Arc::clone(pins), news: news.clone() };
-    if server.policy.fan_out.enabled {
+    let (server, pins, daemon) = (Arc::clone(server), Arc::clone(pins), context.name.clone());
+    let operator = Operator { server, pins, news: news.clone(), daemon };
+    if operator.server.policy.fan_out.enabled {
         fan_out::start(context, operator.clone());
     }
     context.admin.show_config(operator);
@@ -170,6 +173,10 @@ fn denied(error: Error) -> Denied {
 }
 
 impl Configs for Operator {
+    fn daemon(&self) -> String {
+        self.daemon.clone()
+    }
+
     fn drift(
         &self,
         registered: Vec<wellspring_daemon::admin::Service>,

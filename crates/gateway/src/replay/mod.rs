@@ -71,8 +71,9 @@ fn whole(key: &str) -> String {
 /// What would serve if the configuration were `env`, and serves nobody; all that is wrong with it.
 pub(crate) fn compiled(env: &Environment, refresh: &Refresh) -> Result<Offline, Vec<Problem>> {
     let client = refresh.proxy().platform.client.clone();
-    let after = Offline::with(env, client, |own| refresh.complete(own, env, &refresh.state().changes.switched))
-        .map_err(|problem| vec![problem])?;
+    let after =
+        Offline::with(env, client, |own| refresh.complete(own, env, &refresh.state().changes.switched))
+            .map_err(|problem| vec![problem])?;
     if after.problems.is_empty() { Ok(after) } else { Err(after.problems) }
 }
 

@@ -28,6 +28,8 @@ struct Operated {
     holds: Arc<Holds>,
     config: Arc<Config>,
     http: reqwest::Client,
+    /// Its name, for events.
+    daemon: String,
 }
 
 /// Hands the registry to the operator, and ends what was only meant for a time.
@@ -37,15 +39,17 @@ pub(crate) fn show(context: &Context, config: &Config, node: &Arc<Node>) -> anyh
     node.tell(news);
     context.tasks.spawn(noted);
     let http = client(Options::default())?;
-    let operated = Operated { node: Arc::clone(node), holds, config: Arc::new(config.clone()), http };
+    let (node, config, daemon) = (Arc::clone(node), Arc::new(config.clone()), context.name.clone());
+    let operated = Operated { node, holds, config, http, daemon };
     context.admin.show_services(operated.clone());
     context.admin.show_registry(operated.clone());
-    let (admin, daemon) = (context.admin.clone(), context.name.clone());
+    let admin = context.admin.clone();
     context.tasks.spawn(async move {
         loop {
             let (key, held) = operated.holds.ended().await;
             operated.lift(&key, Some(&held));
-            let event = New::of(Topic::Registry, "hold-ended", &daemon, &format!("{}/{}", key.0, key.1));
+            let event =
+                New::of(Topic::Registry, "hold-ended", &operated.daemon, &format!("{}/{}", key.0, key.1));
             let text = format!("{} was out of service for the time that {} had set", key.1, held.hold.by);
             admin.record(event.text(text).of_application(key.0));
         }
@@ -79,6 +83,10 @@ impl Services for Operated {
 }
 
 impl Registry for Operated {
+    fn daemon(&self) -> String {
+        self.daemon.clone()
+    }
+
     fn instance(&self, application: &str, id: &str) -> Option<Instance> {
         let info = self.find(application, id).ok()?;
         Some(shown::instance(&info, self.holds.of(&key(&info)).as_ref()))

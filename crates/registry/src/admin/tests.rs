@@ -23,7 +23,13 @@ fn operated(directory: &std::path::Path) -> Operated {
         Caller::CLIENT,
     );
     let holds = Arc::new(Holds::open(Some(directory.to_owned())));
-    Operated { node, holds, config: Arc::new(config), http: client(Options::default()).unwrap() }
+    Operated {
+        node,
+        holds,
+        config: Arc::new(config),
+        http: client(Options::default()).unwrap(),
+        daemon: "registry".to_owned(),
+    }
 }
 
 fn hold(until: Option<Millis>) -> Hold {

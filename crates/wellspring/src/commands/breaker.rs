@@ -113,6 +113,7 @@ pub(super) fn limits(server: &Server, out: &mut dyn Write) -> Outcome {
         let mut rows = Vec::new();
         for (kind, list) in [
             ("rate limiter", "limiters"),
+            ("request limiter", "requestLimiters"),
             ("bulkhead", "bulkheads"),
             ("retry", "retries"),
             ("left out", "ejected"),
@@ -129,6 +130,7 @@ pub(super) fn limits(server: &Server, out: &mut dyn Write) -> Outcome {
 fn named(item: &Value) -> String {
     match item.get("instance") {
         Some(_) => format!("{} {}", cell(item, "service"), cell(item, "instance")),
+        None if item.get("route").is_some() => cell(item, "route"),
         None => cell(item, "name"),
     }
 }
@@ -142,6 +144,17 @@ fn figures(list: &str, item: &Value) -> String {
             text("limit"),
             text("periodMs"),
             text("waiting")
+        ),
+        "requestLimiters" => format!(
+            "{} a second up to {} by {}, kept {}; {} let through, {} refused, {} without a key, {} unasked",
+            text("replenish"),
+            text("burst"),
+            text("key"),
+            text("keptIn"),
+            text("allowed"),
+            text("refused"),
+            text("nameless"),
+            text("unasked")
         ),
         "bulkheads" => format!("{} of {} free", text("available"), text("max")),
         "retries" => format!(

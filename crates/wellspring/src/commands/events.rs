@@ -6,7 +6,7 @@ use serde_json::Value;
 use wellspring_wire::Millis;
 
 use crate::server::table::{cell, rows_of};
-use crate::server::{Outcome, Output, Platform, Server, wait, write};
+use crate::server::{Events, Failed, Outcome, Output, Platform, Server, wait, write};
 
 /// Which events.
 #[derive(Debug, clap::Args)]
@@ -45,24 +45,25 @@ pub(super) fn run(wanted: &Wanted, out: &mut dyn Write) -> Outcome {
 
 async fn answer(wanted: &Wanted, out: &mut dyn Write) -> Outcome {
     let platform = wanted.server.open()?;
+    // What happens while the past is read comes after it.
+    let events = if wanted.follow { Some(wanted.stream(&platform, None).await?) } else { None };
     let mut page = wanted.past(&platform).await?;
     let items = page.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
-    let last = items.first().map(|event| cell(event, "id"));
-    if !wanted.follow {
+    let Some(events) = events else {
         if wanted.server.output() == Output::Table {
             rows_of(&TITLES, items.iter().rev().map(row), out)?;
         } else {
             write(wanted.server.output(), &serde_json::json!({ "items": items }), out)?;
         }
         return Ok(true);
-    }
+    };
     items.iter().rev().try_for_each(|event| line(event, wanted.server.output(), out))?;
     out.flush()?;
-    wanted.watch(&platform, last, out).await
+    wanted.watch(&platform, events, &items, out).await
 }
 
 impl Wanted {
-    async fn past(&self, platform: &Platform) -> Result<Value, crate::server::Failed> {
+    async fn past(&self, platform: &Platform) -> Result<Value, Failed> {
         let from = self.since.map(|since| {
             let ago = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
             Millis::now().0.saturating_sub(ago).to_string()
@@ -79,19 +80,26 @@ impl Wanted {
         platform.get(&["events"], &query).await
     }
 
-    /// A stream that ends is opened again after the last event that was seen.
-    async fn watch(&self, platform: &Platform, mut last: Option<String>, out: &mut dyn Write) -> Outcome {
+    async fn stream(&self, platform: &Platform, last: Option<&str>) -> Result<Events, Failed> {
+        platform.follow(&["stream"], &[("topics", self.topics.as_deref())], last).await
+    }
+
+    /// Without what was told as the past. A stream that ends is opened again after the last event that was seen.
+    async fn watch(
+        &self,
+        platform: &Platform,
+        mut events: Events,
+        past: &[Value],
+        out: &mut dyn Write,
+    ) -> Outcome {
         let mut seen = 0;
         loop {
-            let query = [("topics", self.topics.as_deref())];
-            let mut events = platform.follow(&["stream"], &query, last.as_deref()).await?;
-            while let Some((id, name, event)) = events.next().await? {
+            while let Some((name, event)) = events.next().await? {
                 if name == "reset" {
                     self.server.form.say("some events were missed");
                     continue;
                 }
-                last = Some(id);
-                if !self.admits(&event) {
+                if past.contains(&event) || !self.admits(&event) {
                     continue;
                 }
                 line(&event, self.server.output(), out)?;
@@ -102,6 +110,8 @@ impl Wanted {
                 }
             }
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            let last = events.place().map(str::to_owned);
+            events = self.stream(platform, last.as_deref()).await?;
         }
     }
 

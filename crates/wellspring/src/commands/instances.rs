@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use crate::server::table::cell;
 use crate::server::{Column, Consent, Failed, Outcome, Output, Platform, Server, wait};
 
 /// Lists services.
@@ -79,6 +80,8 @@ const EDGES: &[Column] = &[
     ("P99 MS", "p99Ms"),
     ("BREAKER", "breaker"),
     ("ROUTES", "routes"),
+    ("CALLS", "requests"),
+    ("KNOWN BY", "source"),
 ];
 
 /// 1 when a service has no instance that is UP.
@@ -174,13 +177,18 @@ fn members(one: &Value, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 /// 1 when calls between two fail, or a breaker on the way is open.
-pub(super) fn topology(server: &Server, out: &mut dyn Write) -> Outcome {
+pub(super) fn topology(server: &Server, clients: bool, out: &mut dyn Write) -> Outcome {
     wait(async {
-        let answer = server.open()?.get(&["topology"], &[]).await?;
+        let query = [("clients", clients.then_some("true"))];
+        let answer = server.open()?.get(&["topology"], &query).await?;
         let edges = answer.get("edges").cloned().unwrap_or_else(|| json!([]));
         let open = edges.as_array().into_iter().flatten().any(|edge| {
             matches!(edge.get("breaker").and_then(Value::as_str), Some("OPEN" | "FORCED_OPEN" | "HALF_OPEN"))
         });
+        if let Some(asked) = answer.get("asked").filter(|asked| !asked.is_null()) {
+            let (all, told) = (cell(asked, "instances"), cell(asked, "answered"));
+            server.form.say(&format!("{told} of {all} instances told of their calls"));
+        }
         match server.output() {
             Output::Table => server.show(&json!({"items": edges}), EDGES, out)?,
             _ => server.show(&answer, EDGES, out)?,

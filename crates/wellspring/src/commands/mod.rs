@@ -118,6 +118,9 @@ pub(crate) enum Question {
     Cluster(cluster::Cluster),
     /// Who calls whom, how often, and how well.
     Topology {
+        /// Asks instances what they call, too: up to five of each service.
+        #[arg(long)]
+        clients: bool,
         #[command(flatten)]
         server: Server,
     },
@@ -202,7 +205,7 @@ pub(crate) fn run(question: Question, properties: Vec<String>) -> ExitCode {
         Question::Remove(target) => drain::remove(&target, out),
         Question::Label { target, pair } => drain::label(&target, &pair, out),
         Question::Cluster(asked) => cluster::run(asked, out),
-        Question::Topology { server } => instances::topology(&server, out),
+        Question::Topology { clients, server } => instances::topology(&server, clients, out),
         Question::Login(asked) => access::login(asked, out),
         Question::Logout { server } => access::logout(&server, out),
         Question::Whoami { server } => access::whoami(&server, out),

@@ -53,7 +53,7 @@ async fn follow(wanted: &Wanted, out: &mut dyn Write) -> Outcome {
     ];
     let mut events = wanted.server.open()?.follow(&["tap"], &query, None).await?;
     let mut seen = 0;
-    while let Some((_, _, request)) = events.next().await? {
+    while let Some((_, request)) = events.next().await? {
         if !request.is_object() {
             continue;
         }

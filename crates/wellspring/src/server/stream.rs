@@ -13,19 +13,30 @@ pub(crate) struct Events {
     server: String,
     response: Response,
     lines: Lines,
+    /// The last id.
+    place: Option<String>,
 }
 
 impl Events {
     pub(super) fn of(server: String, response: Response) -> Self {
-        Self { server, response, lines: Lines::default() }
+        Self { server, response, lines: Lines::default(), place: None }
     }
 
-    /// Id, name and data of the next; nothing when the server has ended the stream in good order.
-    pub(crate) async fn next(&mut self) -> Result<Option<(String, String, Value)>, Failed> {
+    /// Where a reader goes on after what was read.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// Name and data of the next; nothing when the server has ended the stream in good order.
+    pub(crate) async fn next(&mut self) -> Result<Option<(String, Value)>, Failed> {
         loop {
             if let Some(Event { id, name, data }) = self.lines.next_event() {
+                if !id.is_empty() {
+                    self.place = Some(id);
+                }
+                // One without data only says how far it has come.
                 let Ok(data) = serde_json::from_str(&data) else { continue };
-                return Ok(Some((id, name, data)));
+                return Ok(Some((name, data)));
             }
             match self.response.chunk().await {
                 Ok(Some(chunk)) if self.lines.feed(&chunk) => {}

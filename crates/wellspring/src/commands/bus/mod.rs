@@ -216,7 +216,7 @@ async fn follow(
     }
     let mut left = limit.unwrap_or(usize::MAX);
     while left > 0 {
-        let Some((_, _, event)) = events.next().await? else { return Ok(()) };
+        let Some((_, event)) = events.next().await? else { return Ok(()) };
         if show::field(&event, "topic") != "bus" || (!acks && show::field(&event, "kind") == "acked") {
             continue;
         }

@@ -131,7 +131,17 @@ pub(super) async fn apply(
     let found: RouteDiff = serde_json::from_value(answer.get("diff").cloned().unwrap_or_default())?;
     diff::show(&found, Output::Table, out)?;
     writeln!(out, "revision {} in force, {} routes", cell(&answer, "revision"), cell(&answer, "routes"))?;
+    if file.is_some() {
+        lasting(server, &answer);
+    }
     Ok(true)
+}
+
+/// Says of a change that ends with the gateway that it does.
+fn lasting(server: &Server, answer: &Value) {
+    if answer.get("kept") != Some(&Value::Bool(true)) {
+        server.form.say("until the gateway ends; with wellspring.gateway.changes-file it would be kept");
+    }
 }
 
 pub(super) async fn switch(
@@ -147,6 +157,7 @@ pub(super) async fn switch(
     if server.output() == Output::Table {
         let route = answer.get("route").cloned().unwrap_or_default();
         server.show(&rounded(json!({"items": [route]})), ROUTES, out)?;
+        lasting(server, &answer);
     } else {
         server.show(&answer, &[], out)?;
     }
