@@ -192,7 +192,7 @@ impl Reader {
         let mut place = String::new();
         poll::until("everybody is followed", SOON, || {
             let heard = self.heard.lock();
-            let complete = heard.rfind('\n').map_or("", |end| &heard[..end]);
+            let complete = heard.rsplit_once('\n').map_or("", |(complete, _)| complete);
             let last = complete.lines().filter_map(|line| line.strip_prefix("id: ")).next_back();
             place = last.unwrap_or_default().to_owned();
             place.split('~').count() == processes

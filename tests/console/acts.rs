@@ -199,6 +199,11 @@ fn resend(view: &View<'_>) {
         let members = platform.api("/bus")["members"].clone();
         members.as_array().unwrap().iter().any(|one| one["id"].as_str().unwrap().starts_with(&place))
     });
+    // Only what is sent from now on waits for it.
+    poll::until("everybody has everything", SOON, || {
+        let sent = platform.api("/bus")["items"].clone();
+        sent.as_array().unwrap().iter().all(|one| one["complete"] == json!(true))
+    });
     hanging.freeze();
     view.act(
         "POST /api/v1/bus/refresh",

@@ -167,6 +167,10 @@ fn traffic(view: &View<'_>) {
         &["Conditions", "/inventory/**", "AddRequestHeader", "X-Shop", "lb://inventory"],
     );
     view.page("resilience", &["Breaker payments is OPEN", "payments", "OPEN", "100 %", "of 5 failed", "pay"]);
+    view.says(
+        "resilience, limiters",
+        &["Request limiters of routes", "1000/s up to 2000", "address", "local"],
+    );
     view.picture("resilience");
     view.page("lab?path=%2Finventory%2Fstock%2Ftea", &["Route lab", "Nothing is sent"]);
     view.until(
@@ -260,7 +264,7 @@ fn for_everybody(view: &View<'_>) -> BTreeSet<String> {
             );
             let shown = shown.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned());
             commands.extend(shown.filter(|one| one.starts_with("wellspring ")));
-            if page.is_empty() {
+            if page.is_empty() && (width, colours) != (400, "dark") {
                 view.picture(&format!("overview-{colours}-{width}"));
             }
         }

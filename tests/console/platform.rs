@@ -29,7 +29,7 @@ fn settings(dead: u16, repository: &str) -> String {
     format!(
         r#"
 spring.cloud.gateway.server.webflux.routes:
-- {{id: orders, uri: "lb://orders", predicates: ["Path=/orders/**"]}}
+- {{id: orders, uri: "lb://orders", predicates: ["Path=/orders/**"], filters: [{{name: RequestRateLimiter, args: {{key-resolver: '#{{@ipKeyResolver}}', redis-rate-limiter.replenishRate: 1000, redis-rate-limiter.burstCapacity: 2000}}}}]}}
 - {{id: stock, uri: "lb://inventory", predicates: ["Path=/inventory/**", "Method=GET"], filters: ["StripPrefix=1", "AddRequestHeader=X-Shop, tea"]}}
 - {{id: pay, uri: "http://127.0.0.1:{dead}", predicates: ["Path=/pay/**"], filters: ["CircuitBreaker=payments"]}}
 wellspring.gateway.resilience4j.circuitbreaker.instances.payments: {{sliding-window-size: 10, minimum-number-of-calls: 5, wait-duration-in-open-state: 10m}}
