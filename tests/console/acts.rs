@@ -247,6 +247,24 @@ fn refusals(view: &View<'_>) {
     view.browser.press("\u{e00c}");
 }
 
+/// Whoever is removed cannot sign in any more.
+fn a_user_is_removed(view: &View<'_>) {
+    let signs_in = |name: &str, password: &str| {
+        let session = http1::Request::new("POST", "/api/v1/session").header("x-wellspring", "1");
+        session.json(&json!({"name": name, "password": password})).send(view.platform.admin).unwrap().status
+    };
+    let temp =
+        [("name", "temp"), ("role", "operator"), ("password", "only for today"), ("reason", "holidays")];
+    view.act("POST /api/v1/access/users", "", &temp, "temp may log in");
+    assert_eq!(signs_in("temp", "only for today"), 200);
+    view.act("DELETE /api/v1/access/users/{name}", "temp", &because("back at home"), "temp is removed");
+    view.until(
+        "the user is off the list",
+        "![...document.querySelectorAll('section[aria-labelledby=users] tr')].some(row => row.innerText.includes('temp'))",
+    );
+    assert_eq!(signs_in("temp", "only for today"), 401, "and cannot sign in");
+}
+
 /// The one-time link, the first administrator, a viewer who may look only.
 #[test]
 fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_may() {
@@ -300,20 +318,7 @@ fn the_link_of_the_first_start_makes_an_administrator_and_others_may_what_they_m
     let session = asked.send(platform.admin).unwrap().json();
     assert_eq!((&session["actor"], &session["role"]), (&json!("deploy"), &json!("operator")), "{session}");
     view.says("access", &["deploy", "shop-*"]);
-    let signs_in = |name: &str, password: &str| {
-        let session = http1::Request::new("POST", "/api/v1/session").header("x-wellspring", "1");
-        session.json(&json!({"name": name, "password": password})).send(platform.admin).unwrap().status
-    };
-    let temp =
-        [("name", "temp"), ("role", "operator"), ("password", "only for today"), ("reason", "holidays")];
-    view.act("POST /api/v1/access/users", "", &temp, "temp may log in");
-    assert_eq!(signs_in("temp", "only for today"), 200);
-    view.act("DELETE /api/v1/access/users/{name}", "temp", &because("back at home"), "temp is removed");
-    view.until(
-        "the user is off the list",
-        "![...document.querySelectorAll('section[aria-labelledby=users] tr')].some(row => row.innerText.includes('temp'))",
-    );
-    assert_eq!(signs_in("temp", "only for today"), 401, "and cannot sign in");
+    a_user_is_removed(&view);
     view.act("DELETE /api/v1/access/tokens/{name}", "deploy", &because("not needed"), "No tokens.");
     view.picture("access");
     view.is_silent();
