@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wellspring_test_support::directory::{Server, TOKEN};
-use wellspring_test_support::poll;
+use wellspring_test_support::{poll, port};
 
 use super::stand_in::{StandIn, Store};
 use super::{BACK, at_once, blocking, client, lists, stays};
@@ -94,7 +94,7 @@ async fn kubernetes_tells_of_endpoints_at_once_and_of_those_that_are_not_ready()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_documented_kubernetes_tells_of_endpoints_at_once_and_may_forget_or_go_away() {
     let store = Arc::<Store>::default();
-    let server = StandIn::start(0, &store);
+    let server = StandIn::start(port::free(), &store);
     let port = server.port();
     let url = format!("http://127.0.0.1:{port}");
     let client = client(&[

@@ -46,7 +46,7 @@ struct Shared {
 
 impl Upstream {
     pub(crate) fn start(manners: Manners) -> Self {
-        Self::on(0, manners)
+        Self::on(port::free(), manners)
     }
 
     pub(crate) fn on(port: u16, manners: Manners) -> Self {

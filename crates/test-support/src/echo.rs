@@ -25,6 +25,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
+use crate::port;
+
 type Body = BoxBody<Bytes, Infallible>;
 
 /// Stops, and drops its connections, when dropped.
@@ -44,9 +46,9 @@ struct Shared {
 }
 
 impl Echo {
-    /// On a free port.
+    /// On a port of its own: when it is dropped, nobody else listens there, and another one may.
     pub fn start() -> Self {
-        Self::on(0)
+        Self::on(port::free())
     }
 
     /// On a given port.

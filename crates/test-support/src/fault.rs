@@ -54,7 +54,8 @@ impl FaultProxy {
     /// # Panics
     /// When there is no free port.
     pub fn start_at(ip: std::net::IpAddr, upstream: SocketAddr) -> Self {
-        let listener = listen(SocketAddr::new(ip, 0)).expect("a free port for the proxy");
+        // It lets the port go while it refuses: nobody else may come by it.
+        let listener = listen(SocketAddr::new(ip, crate::port::free())).expect("a free port for the proxy");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (fault, watching) = watch::channel(Fault::None);
         let (done, ready) = watch::channel(Fault::None);
@@ -122,6 +123,10 @@ async fn run(
             listener = None;
         } else if listener.is_none() {
             listener = listen(address).ok().and_then(|socket| tokio::net::TcpListener::from_std(socket).ok());
+            if listener.is_none() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
         }
         ready.send_replace(now);
         let Some(open) = &listener else {

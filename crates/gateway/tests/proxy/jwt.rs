@@ -183,7 +183,7 @@ spring:
     predicates: [Path=/limited/**]
     filters:
     - name: RequestRateLimiter
-      args: {{redis-rate-limiter: {{replenishRate: 1, burstCapacity: 2}}}}
+      args: {{redis-rate-limiter: {{replenishRate: 1, burstCapacity: 60, requestedTokens: 30}}}}
   - id: rest
     uri: {upstream}
     predicates: [Path=/**]
@@ -234,7 +234,7 @@ wellspring.gateway.security:
         .send(port)
         .unwrap();
     assert_eq!(named.json()["headers"]["x-user"], json!(["ana"]));
-    // Principals have buckets of their own.
+    // Principals have buckets of their own; half a minute fills them for one more.
     let statuses: Vec<u16> =
         [&ana, &ana, &ana, &root].iter().map(|who| bearer(port, "/limited/x", who).status).collect();
     assert_eq!(statuses, [200, 200, 429, 200]);
