@@ -62,6 +62,8 @@ fn every_pod_is_probed_drains_and_can_write_nothing_but_its_state() {
             "{name} is cut off while it drains"
         );
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
+        // `WELLSPRING_REGISTRY_PORT=tcp://…` would stand where a setting is looked for.
+        assert_eq!(pod["enableServiceLinks"], false, "{name}");
         let limits = &container["securityContext"];
         assert_eq!(
             (&limits["readOnlyRootFilesystem"], &limits["allowPrivilegeEscalation"]),
@@ -154,7 +156,48 @@ fn the_chart_renders_the_plain_manifests_and_refuses_what_its_schema_does_not_kn
         let volumes = workload["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
         assert!(volumes.iter().any(|volume| volume["secret"]["secretName"] == "mine"));
     }
+
+    let open = template(&[
+        "secret=mine",
+        "admin.enabled=true",
+        "networkPolicy.enabled=true",
+        "networkPolicy.namespaces={shop,monitoring}",
+        "serviceMonitor.enabled=true",
+        "serviceMonitor.labels.release=prometheus",
+        "scheduling.priorityClassName=high",
+    ]);
+    let open = objects(&open.unwrap());
+    for workload in workloads(&open) {
+        let pod = &workload["spec"]["template"]["spec"];
+        assert_eq!(
+            (&pod["priorityClassName"], &pod["containers"][0]["ports"][1]["containerPort"]),
+            (&json!("high"), &json!(9770))
+        );
+    }
+    for policy in of_kind(&open, "NetworkPolicy") {
+        let (rules, name) = (&policy["spec"]["ingress"], &policy["metadata"]["name"]);
+        let sources = rules[0]["from"].as_array().map_or(0, Vec::len);
+        assert_eq!(sources, if *name == "wellspring-gateway" { 0 } else { 3 }, "{name}: {rules}");
+        assert!(
+            rules[1]["from"][0]["podSelector"]["matchLabels"].is_object(),
+            "{name}: the console is for everybody"
+        );
+    }
+    assert_eq!(of_kind(&open, "NetworkPolicy").len(), 4);
+    let monitor = of_kind(&open, "ServiceMonitor")[0];
+    let selected = monitor["spec"]["selector"]["matchLabels"].as_object().unwrap();
+    for service in of_kind(&open, "Service") {
+        assert!(
+            selected.iter().all(|(name, value)| service["metadata"]["labels"][name] == *value),
+            "{service}"
+        );
+    }
+    assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
+    let complaint = template(&["admin.enabled=true"]).unwrap_err();
+    assert!(complaint.contains("wellspring.admin.token"), "a console without a token: {complaint}");
+
     for wrong in [
+        "scheduling.nodeName=a",
         "registry.replica=3",
         "gateway.service.type=External",
         "registry.replicas=0",
@@ -223,6 +266,26 @@ fn a_real_api_server_takes_every_object_and_the_gateways_account_sees_endpoints_
         let path = format!("{}?fieldValidation=Strict", collection(object));
         let (status, answer) = ask(&server, TOKEN, "POST", &path, object);
         assert_eq!(status, 201, "{} {}: {}", object["kind"], object["metadata"]["name"], answer["message"]);
+    }
+    // What only stands there when it is asked for; a ServiceMonitor is no object that a bare API server knows.
+    if tools::present("network policies and the console's ports on a real API server", &["helm"]) {
+        let values = [
+            "secret=mine",
+            "admin.enabled=true",
+            "networkPolicy.enabled=true",
+            "networkPolicy.namespaces={shop}",
+        ];
+        for object in self::objects(&template(&values).unwrap()) {
+            let path = format!("{}?fieldValidation=Strict&dryRun=All", collection(&object));
+            let (status, answer) = ask(&server, TOKEN, "POST", &path, &object);
+            // Those of the same name are there already.
+            assert!(
+                [201, 409].contains(&status),
+                "{} {}: {answer}",
+                object["kind"],
+                object["metadata"]["name"]
+            );
+        }
     }
     println!("\nreport: {} objects taken by the API server, strictly", objects.len());
 

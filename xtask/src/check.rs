@@ -1,4 +1,4 @@
-//! `cargo xtask check`: everything that must hold before a change lands.
+//! `cargo xtask check`: everything that must hold before a change lands; `cargo xtask docs`: pages that follow the code.
 
 use crate::command::{cargo, succeeds};
 use crate::{dependencies, machine, tidy};
@@ -31,4 +31,11 @@ pub(crate) fn run() -> bool {
         println!("{name:<14} {}", if *ok { "ok" } else { "FAILED" });
     }
     results.iter().all(|(_, ok)| *ok)
+}
+
+/// Pages that are made of tables in the code are written anew by the test that compares them.
+pub(crate) fn docs() -> bool {
+    let mut test = cargo(&["test", "--quiet", "--package", "wellspring", "--lib", "reference"]);
+    test.env("UPDATE", "1");
+    succeeds(test)
 }

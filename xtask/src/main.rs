@@ -29,6 +29,7 @@ cargo xtask compose [--stand-ins] [--source]
     The compose file from a clean checkout, each container killed under load, a report in target/compose. Needs Docker and the file's ports.
     --stand-ins starts a Docker daemon if there is none (root) and makes images of Debian packages where none can be pulled;
     --source compiles in the image instead of taking this machine's release build.
+cargo xtask docs      the pages of docs/ that are made of tables in the code, written anew
 cargo xtask sbom      what each program is made of, as CycloneDX in target/sbom
 cargo xtask check     formatting, clippy, tests, documentation, dependencies, tidy
 cargo xtask bench [registry|config|gateway|bus|client]   criterion benchmarks, or a daemon (or calls by name) beside its peers
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             Ok(options) => compose::run(&options),
             Err(word) => return misused(&word),
         },
+        ["docs"] => check::docs(),
         ["sbom"] => dependencies::sbom() & dependencies::check(),
         ["check"] => check::run(),
         ["bench", options @ ..] => bench::run(options),

@@ -145,7 +145,7 @@ impl App {
                 ExitCode::SUCCESS
             }
             Ok(args) if args.version => {
-                tell(&format!("{} {}\n", self.name, self.version));
+                tell(&args::version(&self.name, self.version, args.is_for_programs()));
                 ExitCode::SUCCESS
             }
             Ok(args) if args.health => self.health_with(args.config, args.properties),

@@ -41,12 +41,27 @@ impl Args {
         }
         Ok(args)
     }
+
+    /// `--json`: who asks reads no sentences.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.properties.iter().any(|word| word == "--json")
+    }
+}
+
+/// The answer to `--version`.
+pub(crate) fn version(name: &str, version: &str, json: bool) -> String {
+    if !json {
+        return format!("{name} {version}\n");
+    }
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{:#}\n", serde_json::json!({"name": name, "version": version, "os": os, "arch": arch}))
 }
 
 pub(crate) fn help(name: &str) -> String {
     format!(
         "Usage: {name} [--config FILE|DIR] [--property=value]...\n\
-                {name} --health [...]   asks the one that runs with these settings whether it is ready\n\n\
+                {name} --health [...]   asks the one that runs with these settings whether it is ready\n\
+                {name} --version [--json]\n\n\
          Without --config, application.yml, .yaml or .properties in the working directory and in ./config are read.\n\
          Every setting can also come from the environment: SERVER_PORT=9000 is server.port.\n"
     )
@@ -67,6 +82,11 @@ mod tests {
         assert_eq!(args.properties, ["--server.port=0", "--debug"]);
         assert_eq!(parse(&["--config=b.yml"]).unwrap().config, Some("b.yml".into()));
         assert!(parse(&["--health", "--server.port=1"]).unwrap().health);
+        let args = parse(&["--version", "--json"]).unwrap();
+        assert!(args.version && args.is_for_programs());
+        let answer: serde_json::Value = serde_json::from_str(&version("a", "1.2.3", true)).unwrap();
+        assert_eq!((&answer["name"], &answer["version"]), (&"a".into(), &"1.2.3".into()));
+        assert_eq!(version("a", "1.2.3", false), "a 1.2.3\n");
     }
 
     #[test]

@@ -141,10 +141,36 @@ fn split<'a>(mut bytes: &'a [u8], random: &mut Rng) -> Vec<&'a [u8]> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_the_own_reader_and_hyper_see_the_same_requests() {
-    let (own, hyper) = (Server::start(true).await, Server::start(false).await);
-    let mut random = Rng::with_seed(long::seed());
-    let (mut same, mut cases) = (0, 0);
+    let seed = long::seed();
+    let mut servers = Vec::new();
+    // A conversation is mostly waiting: at full length several pairs are asked at the same time.
+    for seed in (0_u64..).map(|lane| seed.wrapping_add(lane)).take(long::cases(1, 4)) {
+        servers.push((Server::start(true).await, Server::start(false).await, seed));
+    }
     let end = Instant::now() + long::time(Duration::from_secs(2), Duration::from_secs(600));
+    let lanes = servers.into_iter().map(|(own, hyper, seed)| {
+        tokio::task::spawn_blocking(move || {
+            let counts = compare(&own, &hyper, Rng::with_seed(seed), end);
+            (own, hyper, counts)
+        })
+    });
+    // All at once, not one after the other.
+    let lanes: Vec<_> = lanes.collect();
+    let (mut same, mut cases) = (0, 0);
+    for lane in lanes {
+        let (own, hyper, counts) = lane.await.unwrap();
+        same += counts.0;
+        cases += counts.1;
+        own.running.stop().await;
+        hyper.running.stop().await;
+    }
+    println!("{cases} conversations, {same} of them with equally many requests for both");
+    assert!(same > cases / 4, "{same} of {cases} say too little");
+}
+
+/// How many conversations both saw alike, and how many there were.
+fn compare(own: &Server, hyper: &Server, mut random: Rng, end: Instant) -> (usize, usize) {
+    let (mut same, mut cases) = (0, 0);
     while Instant::now() < end {
         cases += 1;
         let bytes = conversation(&mut random);
@@ -156,8 +182,5 @@ async fn long_the_own_reader_and_hyper_see_the_same_requests() {
         assert!(ours.len().abs_diff(theirs.len()) <= 1, "{ours:?} {theirs:?}: {text:?}");
         same += usize::from(ours.len() == theirs.len() && !ours.is_empty());
     }
-    println!("{cases} conversations, {same} of them with equally many requests for both");
-    assert!(same > cases / 4, "{same} of {cases} say too little");
-    own.running.stop().await;
-    hyper.running.stop().await;
+    (same, cases)
 }

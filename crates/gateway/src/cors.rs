@@ -297,6 +297,10 @@ mod tests {
         let examples = ["https://*.example.com:[8080,8081]", "*", "http://localhost:[*]", "https://a.b/"];
         let words = ["*", "[", "]", ":[", ",", "\\E", "\\Q", "(", "+", "https://", ".", "65536", "[*]"];
         wellspring_test_support::fuzz::text("origin patterns", &examples, &words, |text, rng| {
+            super::seconds(text);
+            // A pattern becomes a regular expression: long ones take their time and show nothing that short ones do not.
+            let text: String = text.chars().take(if rng.u8(..50) == 0 { usize::MAX } else { 80 }).collect();
+            let text = text.as_str();
             if let Ok(pattern) = origin_pattern(text) {
                 // Nothing in a pattern but `*` and the list of ports is more than a letter.
                 if !text.contains(['*', '[']) {
@@ -305,7 +309,6 @@ mod tests {
                     assert!(!pattern.matches(&format!("{origin}{}", rng.alphanumeric())), "{text:?}");
                 }
             }
-            super::seconds(text);
         });
     }
 }

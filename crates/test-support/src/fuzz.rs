@@ -69,7 +69,9 @@ fn input(rng: &mut Rng, examples: &[&[u8]], words: &[&str]) -> Vec<u8> {
         5..20 => return (0..rng.usize(..24)).flat_map(|_| word(rng).bytes()).collect(),
         20..22 => {
             let (one, other) = (word(rng), word(rng));
-            let many = [one, other].concat().repeat(rng.usize(..4_000));
+            // Rarely very many: such a case may take as long as a thousand others.
+            let most = 1 << rng.u8(..13);
+            let many = [one, other].concat().repeat(rng.usize(..most));
             return many.into_bytes().into_iter().take(LONGEST).collect();
         }
         _ => rng.choice(examples).map(|example| example.to_vec()).unwrap_or_default(),

@@ -51,7 +51,12 @@ struct StartArgs {
 /// Runs the command line and says how it went: 0 fine, 1 a problem, 2 wrong use, 3 not reachable, 4 refused.
 #[must_use]
 pub fn main(words: Vec<String>) -> ExitCode {
-    let (properties, words) = split(words);
+    let (properties, mut words) = split(words);
+    // As each daemon says it: `--version --json`.
+    let asks_version = |word: &String| matches!(word.as_str(), "--version" | "-V" | "--json");
+    if words.len() == 2 && words.iter().all(asks_version) && words.contains(&"--json".to_owned()) {
+        words = vec!["version".to_owned(), "--json".to_owned()];
+    }
     let cli = match Cli::try_parse_from(std::iter::once("wellspring".to_owned()).chain(words)) {
         Ok(cli) => cli,
         Err(error) => {

@@ -4,6 +4,8 @@ pub mod cli;
 mod codes;
 mod commands;
 mod links;
+#[cfg(test)]
+mod reference;
 mod sample;
 mod server;
 mod settings;

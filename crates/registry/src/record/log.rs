@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeek, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wellspring_daemon::error_page;
@@ -177,6 +177,16 @@ impl Writer {
 async fn append(path: &Path) -> std::io::Result<(File, u64)> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).await?;
     let size = file.metadata().await?.len();
+    let whole = whole_lines(&mut file, size).await?;
+    if whole != size {
+        tracing::warn!(path = %path.display(), "the last line of the event log was cut short and is gone");
+        file.set_len(whole).await?;
+    }
+    Ok((file, whole))
+}
+
+/// How much of a file of this size is lines that end.
+async fn whole_lines(file: &mut (impl AsyncRead + AsyncSeek + Unpin), size: u64) -> std::io::Result<u64> {
     let mut whole = size;
     let mut buffer = vec![0; 4096];
     while whole > 0 {
@@ -191,19 +201,11 @@ async fn append(path: &Path) -> std::io::Result<(File, u64)> {
         }
         whole = from;
     }
-    if whole != size {
-        tracing::warn!(path = %path.display(), "the last line of the event log was cut short and is gone");
-        file.set_len(whole).await?;
-    }
-    Ok((file, whole))
+    Ok(whole)
 }
 
 /// The id of a log's last line; 0 when there is none.
 async fn last_id(path: &Path) -> u64 {
-    #[derive(serde::Deserialize)]
-    struct Id {
-        id: u64,
-    }
     let tail = async {
         let mut file = File::open(path).await?;
         let size = file.metadata().await?.len();
@@ -212,7 +214,15 @@ async fn last_id(path: &Path) -> u64 {
         file.take(TAIL).read_to_end(&mut tail).await?;
         Ok::<_, std::io::Error>(tail)
     };
-    let tail = tail.await.unwrap_or_default();
+    last_id_in(&tail.await.unwrap_or_default())
+}
+
+/// The id of the last line that is one; the first may be cut.
+fn last_id_in(tail: &[u8]) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: u64,
+    }
     let mut lines = tail.rsplit(|byte| *byte == b'\n');
     lines.find_map(|line| serde_json::from_slice::<Id>(line).ok()).map_or(0, |line| line.id)
 }
@@ -310,14 +320,19 @@ mod tests {
             std::fs::read(folder.path().join(NAME)).unwrap()
         });
         let words = ["\n", "{", "}", "\"id\":", "18446744073709551615", "-1", "null", "\u{0}"];
-        let path = folder.path().join("spoiled");
+        let last = last_id_in(&example);
         wellspring_test_support::fuzz::run("the registry's event log", &[&example], &words, |bytes, _| {
-            std::fs::write(&path, bytes).unwrap();
-            let (whole, _) =
-                runtime.block_on(async { (append(&path).await.unwrap().1, last_id(&path).await) });
-            let kept = std::fs::read(&path).unwrap();
-            assert!(kept.len() as u64 == whole && bytes.starts_with(&kept), "what was whole stays");
-            assert!(kept.is_empty() || kept.ends_with(b"\n"));
+            let mut file = std::io::Cursor::new(bytes);
+            let whole = runtime.block_on(whole_lines(&mut file, bytes.len() as u64)).unwrap();
+            let kept = bytes.get(..usize::try_from(whole).unwrap()).unwrap();
+            assert!(kept.is_empty() || kept.ends_with(b"\n"), "what was whole stays");
+            assert!(!bytes.get(kept.len()..).unwrap().contains(&b'\n'), "and nothing else");
+            // What follows a line that is whole is no reason to forget its id.
+            if kept == example {
+                assert_eq!(last_id_in(kept), last);
+            } else {
+                last_id_in(bytes);
+            }
         });
     }
 }

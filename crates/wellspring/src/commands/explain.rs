@@ -23,7 +23,7 @@ const TABLES: &[&[Code]] = &[
 ];
 
 /// Every code of the suite.
-fn all_codes() -> impl Iterator<Item = &'static Code> {
+pub(crate) fn all_codes() -> impl Iterator<Item = &'static Code> {
     TABLES.iter().copied().flatten()
 }
 

@@ -30,6 +30,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use wellspring_properties::value;
 
+#[cfg(test)]
+pub(crate) use self::explain::all_codes;
 use crate::server::{Exit, Form, Server};
 
 /// The verbs.

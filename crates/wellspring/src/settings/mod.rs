@@ -11,18 +11,21 @@ use std::sync::LazyLock;
 use wellspring_properties::relaxed::canonical;
 use wellspring_properties::support::{Row, Support};
 
-/// The rows of every crate, each written beside the code that reads the setting.
+/// The rows of every crate, each written beside the code that reads the setting, below the crate's name for users.
+pub(crate) const fn tables() -> [(&'static str, &'static [Row]); 7] {
+    [
+        ("Every daemon and Rust service", wellspring_daemon::known::KNOWN),
+        ("Registry", wellspring_registry::known::KNOWN),
+        ("Clients", wellspring_lb_client::known::KNOWN),
+        ("Config server", wellspring_config_server::known::KNOWN),
+        ("Gateway", wellspring_gateway::known::KNOWN),
+        ("Bus", wellspring_bus::known::KNOWN),
+        ("Of Spring applications alone", elsewhere::ROWS),
+    ]
+}
+
 fn rows() -> impl Iterator<Item = &'static Row> {
-    let tables: [&'static [Row]; 7] = [
-        wellspring_daemon::known::KNOWN,
-        wellspring_registry::known::KNOWN,
-        wellspring_lb_client::known::KNOWN,
-        wellspring_config_server::known::KNOWN,
-        wellspring_gateway::known::KNOWN,
-        wellspring_bus::known::KNOWN,
-        elsewhere::ROWS,
-    ];
-    tables.into_iter().flatten()
+    tables().into_iter().flat_map(|(_, rows)| rows)
 }
 
 /// By plain prefix.

@@ -85,6 +85,7 @@ fn the_page_of_the_command_line_has_every_verb() {
 fn versions_and_schemas_are_for_programs() {
     let version: Value = serde_json::from_str(&ask(&["version", "--json"]).out).unwrap();
     assert_eq!(version["name"], "wellspring");
+    assert_eq!(ask(&["--version", "--json"]).out, ask(&["version", "--json"]).out);
     assert_eq!(ask(&["version"]).out, format!("wellspring {}\n", version["version"].as_str().unwrap()));
     let schema: Value = serde_json::from_str(&ask(&["schema"]).out).unwrap();
     assert!(schema.pointer("/properties/server/properties/port").is_some());

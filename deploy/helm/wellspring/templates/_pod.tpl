@@ -24,6 +24,8 @@ metadata:
 spec:
   serviceAccountName: {{ .root.Release.Name }}-{{ .account | default "daemon" }}
   automountServiceAccountToken: {{ eq (.account | default "") "gateway" }}
+  # Else Services of the namespace would be variables, some of them with the names of settings.
+  enableServiceLinks: false
   # preStop, draining, and a little for the end.
   terminationGracePeriodSeconds: {{ add .root.Values.leaveSeconds .root.Values.drainSeconds 10 }}
   securityContext:
@@ -32,6 +34,9 @@ spec:
     runAsGroup: 10001
     fsGroup: 10001
     seccompProfile: { type: RuntimeDefault }
+  {{- with .root.Values.scheduling }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- with .root.Values.image.pullSecrets }}
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
@@ -50,6 +55,9 @@ spec:
       args: [--config, /config/application.yml]
       ports:
         - { name: http, containerPort: {{ .port }} }
+        {{- if .root.Values.admin.enabled }}
+        - { name: admin, containerPort: 9770 }
+        {{- end }}
       env:
         - { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
         - { name: POD_IP, valueFrom: { fieldRef: { fieldPath: status.podIP } } }
@@ -110,6 +118,10 @@ spec:
   "spring.rabbitmq.host" .root.Values.rabbitmq.host
   "spring.rabbitmq.username" .root.Values.rabbitmq.username
 -}}
+{{- if .root.Values.admin.enabled }}
+{{- if not .root.Values.secret }}{{ fail "admin.enabled wants a secret with the key wellspring.admin.token: name it in `secret`" }}{{ end }}
+{{- $_ := set $common "wellspring.admin.address" "0.0.0.0:9770" }}
+{{- end -}}
 {{- if .root.Values.secret }}{{ $_ := set $common "spring.config.import" "configtree:/run/secrets/wellspring/" }}{{ end -}}
 apiVersion: v1
 kind: ConfigMap
@@ -131,6 +143,10 @@ metadata:
     {{- include "wellspring.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
+  {{- if semverCompare ">=1.27-0" .root.Capabilities.KubeVersion.Version }}
+  # A pod that is not well keeps no node from being emptied.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  {{- end }}
   selector:
     matchLabels:
       {{- include "wellspring.labels" . | nindent 6 }}
@@ -155,6 +171,9 @@ spec:
     {{- include "wellspring.labels" . | nindent 4 }}
   ports:
     - { name: http, port: {{ .servicePort | default .port }}, targetPort: http }
+    {{- if .root.Values.admin.enabled }}
+    - { name: admin, port: 9770, targetPort: admin }
+    {{- end }}
 {{- end }}
 
 {{- define "wellspring.deployment" -}}
