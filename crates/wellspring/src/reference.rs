@@ -3,6 +3,7 @@
 //! Made text stands between marks, all around it is written by hand. `cargo xtask docs` writes it anew; a page that is behind
 //! the code fails here.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,11 +52,19 @@ fn codes() -> String {
 
 /// Settings of the originals, by the row that holds for them.
 fn spring() -> String {
+    let mut members: HashMap<&str, Vec<String>> = HashMap::new();
+    for key in keys::all().filter(|key| !key.old) {
+        let Some(row) = settings::find(key.name) else { continue };
+        if let Some(rest) = key.name.strip_prefix(row.prefix).filter(|rest| !rest.is_empty()) {
+            members.entry(row.prefix).or_default().push(format!("`{rest}`"));
+        }
+    }
     let mut text = String::new();
     for (title, rows) in settings::tables() {
         writeln!(text, "## {title}\n").unwrap();
         for row in rows.iter().filter(|row| row.support == Support::Supported) {
-            writeln!(text, "- `{}`: {}{}", row.prefix, row.remark, members(row)).unwrap();
+            let below = members.get(row.prefix).map(|names| format!(" ({})", names.join(", ")));
+            writeln!(text, "- `{}`: {}{}", row.prefix, row.remark, below.unwrap_or_default()).unwrap();
         }
         let others: Vec<&Row> = rows.iter().filter(|row| row.support != Support::Supported).collect();
         if !others.is_empty() {
@@ -68,18 +77,6 @@ fn spring() -> String {
         text.push('\n');
     }
     text.trim_end().to_owned() + "\n"
-}
-
-/// The settings below a prefix for which its row holds: ` (`.a`, `.b`)`.
-fn members(row: &Row) -> String {
-    let below =
-        keys::all().filter(|key| settings::find(key.name).is_some_and(|found| std::ptr::eq(found, row)));
-    let names: Vec<String> = below
-        .filter(|key| !key.old)
-        .filter_map(|key| Some(format!("`{}`", key.name.strip_prefix(row.prefix)?)))
-        .filter(|name| name != "``")
-        .collect();
-    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }
 
 /// The page with its made part exchanged; `None` without marks.

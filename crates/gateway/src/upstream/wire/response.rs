@@ -80,6 +80,11 @@ impl Head {
             || self.status.is_informational()
             || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if bare {
+            // With HEAD and 304 they speak of another answer; nobody who reads a 101 may look for a body behind it.
+            if self.status.is_informational() {
+                self.headers.remove(CONTENT_LENGTH);
+                self.headers.remove(TRANSFER_ENCODING);
+            }
             return Ok(());
         }
         let mut encodings = values(lines, "transfer-encoding");
@@ -230,6 +235,14 @@ mod tests {
     fn an_announced_patience_is_seen() {
         let text = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(head(text, &Method::GET).unwrap().unwrap().patience, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_protocol_is_switched_without_a_length() {
+        let text = "HTTP/1.1 101 x\r\nUpgrade: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let switched = head(text, &Method::GET).unwrap().unwrap();
+        assert_eq!(switched.headers.keys().collect::<Vec<_>>(), ["upgrade"]);
+        assert!(switched.body.is_over());
     }
 
     #[test]
