@@ -81,8 +81,9 @@ program=$REAL/${0##*/}
 export SERVER_PORT=$DAEMON_PORT
 case "$*" in *--health*|*--version*) exec "$program" "$@" ;; esac
 "$program" "$@" > "$PWD/daemon.log" 2>&1 & started=$!
+end=$((SECONDS + 60))
 until "$program" "$@" --health > /dev/null 2>&1; do
-  kill -0 $started 2> /dev/null || { cat "$PWD/daemon.log"; exit 1; }
+  kill -0 $started 2> /dev/null && [ $SECONDS -lt $end ] || { cat "$PWD/daemon.log"; kill -9 $started; exit 1; }
   sleep 0.1
 done
 kill -TERM $started && wait $started
@@ -91,7 +92,7 @@ kill -TERM $started && wait $started
 /// `RUNS` repeats a command until it succeeds: what was started a moment ago is found soon.
 const RUNS: &str = r#"runs() { # COMMAND
   local end=$((SECONDS + PATIENCE))
-  until out=$(bash -euo pipefail -c "$1" 2>&1); do
+  until out=$(timeout 80 bash -euo pipefail -c "$1" 2>&1); do
     [ $SECONDS -lt $end ] || { printf '%s: %s\n%s\n' "$page" "$1" "$out"; failed=1; return; }
     sleep 0.2
   done
@@ -105,7 +106,7 @@ goes_on() { # COMMAND
 }
 prints() { # BLOCK, and for the complaint what was expected; `fits` judges
   local end=$((SECONDS + PATIENCE))
-  until out=$(bash -c "$1" 2>&1); fits; do
+  until out=$(timeout 80 bash -c "$1" 2>&1); fits; do
     [ $SECONDS -lt $end ] || { printf '%s: %s\nprints\n%s\nand not\n%s\n' "$page" "$1" "$out" "$2"; failed=1; return; }
     sleep 0.2
   done
