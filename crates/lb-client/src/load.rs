@@ -111,7 +111,8 @@ impl InFlight {
         match ended {
             Ended::Answered => {
                 self.load.failures_in_a_row.store(0, Ordering::Relaxed);
-                self.load.observe(self.started.elapsed(), nanos(Instant::now()));
+                let now = Instant::now();
+                self.load.observe(now.saturating_duration_since(self.started), nanos(now));
             }
             Ended::Failed => {
                 self.load.failures_in_a_row.fetch_add(1, Ordering::Relaxed);

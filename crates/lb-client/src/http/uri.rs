@@ -66,15 +66,63 @@ pub(crate) fn service_of(address: &str) -> Result<String, AddressError> {
 
 /// The host that an address names, in lower case, and whether it names a port, which makes a logical address a real one.
 pub(crate) fn named_by(address: &str) -> Result<(String, bool), AddressError> {
+    if let Some(host) = plain_host(address) {
+        return Ok((host.to_owned(), false));
+    }
     let bad = || AddressError { address: address.to_owned() };
     let uri: Uri = address.parse().map_err(|_| bad())?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(bad)?;
     Ok((host.to_lowercase(), uri.port().is_some()))
 }
 
+/// An address of which only the rules can tell whether it is too long.
+const LONG: usize = 4096;
+
+/// The host of an address as nearly all are, `scheme://host/path?query` in plain letters: known without all the rules of addresses.
+fn plain_host(address: &str) -> Option<&str> {
+    let (scheme, rest) = address.split_once("://").filter(|_| address.len() < LONG)?;
+    let (host, path) = rest.split_once('/')?;
+    let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~?=&".contains(&byte);
+    let known = matches!(scheme, "lb" | "http" | "https");
+    let host_is_plain =
+        host.starts_with(|letter: char| letter.is_ascii_lowercase()) && host.bytes().all(name);
+    (known && host_is_plain && path.bytes().all(plain)).then_some(host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is known at once is what the rules of addresses say.
+    #[test]
+    fn the_short_way_to_a_host_leads_to_the_same_one() {
+        for address in [
+            "lb://orders/7",
+            "http://orders/a/b?c=d&e=f",
+            "https://order-service-2/",
+            "lb://orders",
+            "lb://Orders/7",
+            "http://orders:80/7",
+            "http://10.0.0.1/x",
+            "http://user@orders/x",
+            "lb://orders?x=/y",
+            "lb://a/%20#f",
+            "lb:///7",
+            "orders/7",
+            "lb://-/x",
+            "ftp://orders/x",
+        ] {
+            let uri = address.parse::<Uri>().ok();
+            let long = uri.as_ref().and_then(|uri| uri.host()).filter(|host| !host.is_empty());
+            if let Some(host) = plain_host(address) {
+                assert_eq!(long, Some(host), "{address}");
+                assert!(uri.as_ref().is_some_and(|uri| uri.port().is_none()), "{address}");
+            }
+            assert_eq!(service_of(address).ok(), long.map(str::to_lowercase), "{address}");
+        }
+        assert_eq!(plain_host("lb://orders/7"), Some("orders"));
+    }
 
     #[test]
     fn a_balanced_scheme_becomes_http_or_https() {
@@ -93,6 +141,9 @@ mod tests {
             ["lb:", "//", "/", ":", "@", "?", "#", "[", "]", "%2F", "%", "\\", " ", "\u{e9}", "..", "http"];
         wellspring_test_support::fuzz::text("addresses of services", &examples, &words, |text, _| {
             let service = service_of(text);
+            if let Some(host) = plain_host(text) {
+                assert_eq!(text.parse::<Uri>().unwrap().host(), Some(host), "{text:?}");
+            }
             let mut address = String::from("http://h/");
             push_segment(&mut address, &text);
             let path = url::Url::parse(&address).unwrap();

@@ -25,7 +25,9 @@ impl Supplier for Hint {
     fn concerns(&self, request: &Request<'_>) -> bool {
         request.hint.is_some()
             || self.configured.is_some()
-            || request.headers.is_some_and(|headers| headers.contains_key(self.header.as_str()))
+            || request
+                .headers
+                .is_some_and(|headers| !headers.is_empty() && headers.contains_key(&*self.header))
     }
 
     fn narrow(&self, request: &Request<'_>, instances: Instances) -> Instances {
