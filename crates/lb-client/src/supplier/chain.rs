@@ -179,7 +179,7 @@ mod tests {
             .collect();
         for _ in 0..2 {
             for (chain, name) in chains.iter().zip(&names) {
-                assert_eq!(ids(chain), [name.clone()]);
+                assert_eq!(ids(chain), std::slice::from_ref(name));
             }
         }
         // In the middle of a choice another chain has its list, too.
