@@ -81,9 +81,10 @@ async fn long_a_rolling_restart_fails_no_request() {
         until_quiet(&old, &load);
         old.drain();
         drop(old);
-        instances.push(Upstream::on(port, Manners::default()));
-        register(&platform.registry, port);
+        // On another port: a POST on a kept connection to the one before, which nobody has noticed to be dead yet, cannot be repeated.
+        instances.push(Upstream::start(Manners::default()));
         let new = instances.last().unwrap();
+        register(&platform.registry, new.port);
         poll::until("the new instance works", SOON, || new.requests() > 0);
     }
     let tally = load.finish().await;
