@@ -156,7 +156,24 @@ fn the_chart_renders_the_plain_manifests_and_refuses_what_its_schema_does_not_kn
         let volumes = workload["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
         assert!(volumes.iter().any(|volume| volume["secret"]["secretName"] == "mine"));
     }
+    for wrong in [
+        "scheduling.nodeName=a",
+        "registry.replica=3",
+        "gateway.service.type=External",
+        "registry.replicas=0",
+        "drainSeconds=soon",
+        "image.prefix=",
+    ] {
+        let complaint = template(&[wrong]).expect_err(wrong);
+        assert!(complaint.contains("schema") || complaint.contains("validation"), "{wrong}: {complaint}");
+    }
+}
 
+#[test]
+fn the_chart_opens_the_console_and_closes_ports_when_it_is_asked_to() {
+    if !tools::present("the chart opens the console and closes ports", &["helm"]) {
+        return;
+    }
     let open = template(&[
         "secret=mine",
         "admin.enabled=true",
@@ -195,18 +212,6 @@ fn the_chart_renders_the_plain_manifests_and_refuses_what_its_schema_does_not_kn
     assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
     let complaint = template(&["admin.enabled=true"]).unwrap_err();
     assert!(complaint.contains("wellspring.admin.token"), "a console without a token: {complaint}");
-
-    for wrong in [
-        "scheduling.nodeName=a",
-        "registry.replica=3",
-        "gateway.service.type=External",
-        "registry.replicas=0",
-        "drainSeconds=soon",
-        "image.prefix=",
-    ] {
-        let complaint = template(&[wrong]).expect_err(wrong);
-        assert!(complaint.contains("schema") || complaint.contains("validation"), "{wrong}: {complaint}");
-    }
 }
 
 fn template(values: &[&str]) -> Result<String, String> {

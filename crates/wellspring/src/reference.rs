@@ -17,7 +17,8 @@ use crate::settings::{self, keys};
 const END: &str = "<!-- end -->";
 
 /// Page, name of the mark, and what stands below it.
-const MADE: [(&str, &str, fn() -> String); 3] = [
+type Made = (&'static str, &'static str, fn() -> String);
+const MADE: [Made; 3] = [
     ("metrics.md", "metrics", metrics),
     ("errors.md", "codes", codes),
     ("spring-settings.md", "settings", spring),
