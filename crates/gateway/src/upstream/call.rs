@@ -61,9 +61,10 @@ impl Upstreams {
             Some(permits) => Box::pin(self.permit(origin, permits)).await?,
         };
         // Connections left idle may be dead without our knowing: one that turns out so costs another try, not an error.
+        let once = !request.method().is_idempotent();
         while !grpc
             && self.config.pooled
-            && let Some(mut connection) = origin.take(&self.config, &mut permit)
+            && let Some(mut connection) = origin.take(&self.config, once, &mut permit)
         {
             match connection.wire.exchange(request).await {
                 Ok((head, upload)) => return answered(origin, connection, head, upload, request),

@@ -76,14 +76,14 @@ impl Connection {
 }
 
 impl Idle {
-    fn is_usable(&mut self, config: &HttpClient) -> bool {
+    fn is_usable(&mut self, config: &HttpClient, sure: bool) -> bool {
         let (since, Connection { wire, born, patience, .. }) = (self.since, &mut self.connection);
         let patience = patience.map(|most| most.saturating_sub(MARGIN));
         // Most have no limit, and need no clock.
         [(config.max_idle_time, since), (patience, since), (config.max_life_time, *born)]
             .into_iter()
             .all(|(most, since)| most.is_none_or(|most| since.elapsed() < most))
-            && wire.is_quiet()
+            && wire.is_quiet(sure)
     }
 }
 
@@ -106,15 +106,17 @@ impl Origin {
         self.places.get(worker::current() % self.places.len().max(1))
     }
 
-    /// An idle connection that looks alive. A permit goes with it only if it is returned.
+    /// An idle connection that looks alive; who cannot send twice wants to be `sure` that nobody has hung up by now. A permit
+    /// goes with it only if it is returned.
     pub(super) fn take(
         &self,
         config: &HttpClient,
+        sure: bool,
         permit: &mut Option<OwnedSemaphorePermit>,
     ) -> Option<Connection> {
         let mut idle = self.place()?.idle.lock();
         while let Some(mut rested) = idle.pop() {
-            if rested.is_usable(config) {
+            if rested.is_usable(config, sure) {
                 let mut connection = rested.connection;
                 connection.permit = permit.take();
                 return Some(connection);
@@ -160,7 +162,7 @@ impl Origin {
 
     pub(super) fn sweep(&self, config: &HttpClient) {
         for place in &self.places {
-            place.idle.lock().retain_mut(|idle| idle.is_usable(config));
+            place.idle.lock().retain_mut(|idle| idle.is_usable(config, false));
             let mut shared = place.shared.lock();
             if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
                 *shared = None;

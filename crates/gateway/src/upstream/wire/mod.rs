@@ -49,8 +49,8 @@ impl Wire {
     }
 
     /// May be used again: nobody hung up, and nothing came that nobody asked for.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.inbox.bytes.is_empty() && self.stream.is_quiet()
+    pub(super) fn is_quiet(&mut self, sure: bool) -> bool {
+        self.inbox.bytes.is_empty() && self.stream.is_quiet(sure)
     }
 
     /// Gives up the buffer; `false` when the upstream has sent more than its answer.

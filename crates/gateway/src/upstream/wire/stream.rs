@@ -1,9 +1,11 @@
 //! The bytes of one upstream connection, plain or TLS.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -16,10 +18,11 @@ pub(in crate::upstream) enum Stream {
 }
 
 impl Stream {
-    /// Nothing came and nobody hung up since the last look. Costs no system call unless the kernel has announced something.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    /// Nothing came and nobody hung up since the last look. Costs no system call unless the kernel has announced something;
+    /// what it would announce when this thread next waits is known only to who is `sure`.
+    pub(super) fn is_quiet(&mut self, sure: bool) -> bool {
         let mut byte = [0_u8; 1];
-        match self {
+        let quiet = match self {
             Self::Plain(stream) => {
                 stream.try_read(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             }
@@ -28,7 +31,17 @@ impl Stream {
                 let mut cx = Context::from_waker(Waker::noop());
                 Pin::new(stream).poll_read(&mut cx, &mut buffer).is_pending()
             }
-        }
+        };
+        quiet && (!sure || self.kernel_has_nothing())
+    }
+
+    fn kernel_has_nothing(&self) -> bool {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => stream.get_ref().0,
+        };
+        let looked = SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+        looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -83,5 +96,22 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_sure_knows_what_the_runtime_was_not_told_yet() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = Stream::Plain(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (peer, _) = listener.accept().unwrap();
+        assert!(stream.is_quiet(true));
+        // Nothing waits between the two, so the runtime does not ask the kernel.
+        drop(peer);
+        assert!(stream.is_quiet(false));
+        assert!(!stream.is_quiet(true));
     }
 }
